@@ -1,0 +1,193 @@
+"""An accelerator as the simulator sees it: every parameter resolved to a number.
+
+Units: sizes in bits, bandwidth in bits per cycle, energy in pJ, area in mm², leakage in mW.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..frontend.nest import Dim, Operand
+
+Buffering = Literal["double", "single", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of the PE array.
+
+    Attributes:
+        name: `row`, `column`, …
+        size: PEs along it.
+        dims: loop dims that may be unrolled along it, in order of preference.
+    """
+
+    name: str
+    size: int
+    dims: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One memory level.
+
+    Attributes:
+        name: unique in the sub-accelerator.
+        operands: the operands that it serves; the others pass it by.
+        size_bits: capacity of one instance; None is unbounded (off-chip).
+        shared: axes along which all PEs share one instance. The level has one instance for
+            every index of the other axes.
+        read_bandwidth, write_bandwidth: of one instance, bits per cycle; `math.inf` is no limit.
+        one_port: reads and writes take turns on one port of `read_bandwidth`.
+        read_energy, write_energy: pJ per bit.
+        transfer_energy: pJ per bit carried between this level and the next outer one (network
+            on chip), counted at this level's end.
+        buffering: `double` keeps half the capacity for the next tile, so that fills overlap with
+            compute; `single` uses all of it and stalls while filling; `auto` is double where
+            the tile fits twice.
+        sliding: of a tile of I that moves along one of OY, OX, FY, FX only the new positions
+            are fetched.
+        complete_outputs: partial sums never leave (output-stationary).
+        tiled: for an operand, the dims that its tile here may span in time; None is all.
+        area_mm2, leakage_mw: of all instances together.
+        source: where energy and area come from.
+    """
+
+    name: str
+    operands: tuple[Operand, ...]
+    size_bits: int | None
+    shared: tuple[str, ...]
+    read_bandwidth: float = math.inf
+    write_bandwidth: float = math.inf
+    one_port: bool = False
+    read_energy: float = 0.0
+    write_energy: float = 0.0
+    transfer_energy: float = 0.0
+    buffering: Buffering = "double"
+    sliding: bool = False
+    complete_outputs: bool = False
+    tiled: Mapping[Operand, tuple[Dim, ...] | None] = field(default_factory=dict)
+    area_mm2: float = 0.0
+    leakage_mw: float = 0.0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """Cycles that the array needs beyond the streamed ones.
+
+    Attributes:
+        cycles: fill and drain of a systolic array (rows + columns - 2), 0 for a broadcast array.
+        per: once per `layer`, or per `fold`: each time the innermost tile of `operand` changes.
+        operand: the stationary operand that a fold is counted by.
+    """
+
+    cycles: int = 0
+    per: Literal["layer", "fold"] = "layer"
+    operand: Operand = "W"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorUnit:
+    """Executes what is not a multiply-accumulate nest.
+
+    Attributes:
+        lanes: simple operations per cycle.
+        special_cycles: cycles of one lane for one special operation.
+        simple_energy, special_energy: pJ per operation.
+    """
+
+    lanes: int
+    special_cycles: int = 4
+    simple_energy: float = 0.0
+    special_energy: float = 0.0
+    area_mm2: float = 0.0
+    leakage_mw: float = 0.0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Widest operands that the datapath takes, in bits; wider tensors are deployed at these.
+
+    Attributes:
+        W, I, O: operands.
+        psum: partial sums.
+    """
+
+    W: int
+    I: int  # noqa: E741
+    O: int  # noqa: E741
+    psum: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubAccelerator:
+    """A PE array with its memories.
+
+    Attributes:
+        name, template: its own name, and that of the template it instantiates.
+        axes: of the PE array.
+        memories: innermost first; an operand's levels are those that serve it, in this order.
+            The last one is the DRAM, which serves all three.
+        precision: of the datapath.
+        mac_energy: pJ per multiply-accumulate.
+        macs_per_pe: multiply-accumulates per PE and cycle.
+        skew: of the array.
+        vector: its vector unit.
+        mac_area_mm2, mac_leakage_mw: of the whole array.
+        parameters: the template's parameters as resolved, for the report.
+    """
+
+    name: str
+    template: str
+    axes: tuple[Axis, ...]
+    memories: tuple[Memory, ...]
+    precision: Precision
+    mac_energy: float
+    vector: VectorUnit
+    skew: Skew = Skew()
+    mac_area_mm2: float = 0.0
+    mac_leakage_mw: float = 0.0
+    mac_source: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pes(self) -> int:
+        """Processing elements."""
+        return math.prod(axis.size for axis in self.axes)
+
+    @property
+    def dram(self) -> Memory:
+        return self.memories[-1]
+
+    def levels(self, operand: Operand) -> tuple[Memory, ...]:
+        """The memories that hold an operand, innermost first, the DRAM last."""
+        return tuple(memory for memory in self.memories if operand in memory.operands)
+
+    def instances(self, memory: Memory) -> int:
+        """How often a memory exists: once for every index of the axes that do not share it."""
+        return math.prod(axis.size for axis in self.axes if axis.name not in memory.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A chip: one or more sub-accelerators on one clock and one DRAM.
+
+    Attributes:
+        name: of the spec.
+        clock_hz: cycles per second.
+        node_nm: technology node, None where the spec gives every number itself.
+        sub_accelerators: at least one.
+        description, source: for the report.
+    """
+
+    name: str
+    clock_hz: float
+    sub_accelerators: tuple[SubAccelerator, ...]
+    node_nm: float | None = None
+    description: str = ""
+    source: str = ""

@@ -1,0 +1,107 @@
+"""The loop nest of one multiply-accumulate layer, and the bit widths of its operands.
+
+A nest runs over eight dims. For every index of all eight, one multiply-accumulate:
+
+    O[b, g, k, oy, ox] += W[g, k, c, fy, fx] * I[b, g, c, iy, ix]
+    iy = stride_y * oy + dilation_y * fy - pad_top      (likewise ix)
+
+Positions outside the stored input (``0 <= iy < IY``, ``0 <= ix < IX``) are zero padding: the
+multiply-accumulate is executed, the input is neither stored nor fetched.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Dim = Literal["B", "G", "K", "C", "OY", "OX", "FY", "FX"]
+Operand = Literal["W", "I", "O"]
+
+DIMS: Final[tuple[Dim, ...]] = ("B", "G", "K", "C", "OY", "OX", "FY", "FX")
+OPERANDS: Final[tuple[Operand, ...]] = ("W", "I", "O")
+
+#: The dims that index each operand. Of I, (OY, FY) and (OX, FX) act as pairs (halo).
+RELEVANT: Final[dict[Operand, tuple[Dim, ...]]] = {
+    "W": ("G", "K", "C", "FY", "FX"),
+    "I": ("B", "G", "C", "OY", "OX", "FY", "FX"),
+    "O": ("B", "G", "K", "OY", "OX"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoopNest:
+    """Sizes of the eight dims and the geometry of the input window.
+
+    Attributes:
+        sizes: the eight dims in the order of `DIMS`, each at least 1.
+        stride: (rows, columns) between neighbouring outputs, at least 1.
+        dilation: (rows, columns) between neighbouring filter taps, at least 1.
+        pad: (top, left) zero padding in positions; negative crops. Padding at the bottom and
+            right follows from `input_size`.
+        input_size: (IY, IX) rows and columns of the input that exist in memory.
+        sequential: dims whose iterations depend on one another (the time steps of a recurrent
+            cell): never unrolled in space, and outermost in time.
+    """
+
+    sizes: tuple[int, int, int, int, int, int, int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+    input_size: tuple[int, int] = (1, 1)
+    sequential: tuple[Dim, ...] = ()
+
+    def __post_init__(self) -> None:
+        for dim, size in zip(DIMS, self.sizes, strict=True):
+            if size < 1:
+                raise ValueError(f"dim {dim}: expected a size of at least 1, got {size}")
+        for name in ("stride", "dilation", "input_size"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+    def __getitem__(self, dim: Dim) -> int:
+        return self.sizes[DIMS.index(dim)]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those on zero padding included (the usual count)."""
+        return math.prod(self.sizes)
+
+    def elements(self, operand: Operand) -> int:
+        """Elements of an operand. For I, the stored positions that some output really needs."""
+        if operand == "I":
+            rows, columns = self.touched_rows(), self.touched_columns()
+            return self["B"] * self["G"] * self["C"] * rows * columns
+        return math.prod(self[dim] for dim in RELEVANT[operand])
+
+    def touched_rows(self) -> int:
+        """Stored input rows that at least one output needs."""
+        return _touched(self["OY"], self["FY"], 0, self)
+
+    def touched_columns(self) -> int:
+        """Stored input columns that at least one output needs."""
+        return _touched(self["OX"], self["FX"], 1, self)
+
+
+def _touched(outputs: int, taps: int, axis: int, nest: LoopNest) -> int:
+    stride, dilation = nest.stride[axis], nest.dilation[axis]
+    pad, size = nest.pad[axis], nest.input_size[axis]
+    if dilation == 1 and stride <= taps:  # one contiguous run, the common case
+        first, last = -pad, stride * (outputs - 1) + taps - 1 - pad
+        return max(0, min(last, size - 1) - max(first, 0) + 1)
+    positions = {
+        stride * o + dilation * f - pad for o in range(outputs) for f in range(taps)
+    }
+    return sum(0 <= position < size for position in positions)
+
+
+@dataclass(frozen=True, slots=True)
+class OperandBits:
+    """Bit width of each operand as the network stores it."""
+
+    W: int
+    I: int  # noqa: E741  (the field's name for the input operand)
+    O: int  # noqa: E741
+
+    def of(self, operand: Operand) -> int:
+        return {"W": self.W, "I": self.I, "O": self.O}[operand]
