@@ -135,7 +135,7 @@ class SubAccelerator:
             The last one is the DRAM, which serves all three.
         precision: of the datapath.
         mac_energy: pJ per multiply-accumulate.
-        macs_per_pe: multiply-accumulates per PE and cycle.
+        cycles_per_mac: cycles a PE is busy with one multiply-accumulate.
         skew: of the array.
         vector: its vector unit.
         mac_area_mm2, mac_leakage_mw: of the whole array.
@@ -150,6 +150,7 @@ class SubAccelerator:
     mac_energy: float
     vector: VectorUnit
     skew: Skew = Skew()
+    cycles_per_mac: int = 1
     mac_area_mm2: float = 0.0
     mac_leakage_mw: float = 0.0
     mac_source: str = ""
