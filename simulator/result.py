@@ -1,0 +1,236 @@
+"""What a simulation answers: costs per layer and in total, and the versioned JSON of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+SCHEMA: Final = "chiploom.result/1"
+
+Objective = Literal["latency", "energy", "edp"]
+Fidelity = Literal["analytic", "roofline"]
+Kind = Literal["compute", "vector", "move"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """Cost of one layer.
+
+    Attributes:
+        name, model, op, kind: of the layer; `model` is the network's name.
+        dims: sizes of the eight loop dims; empty for vector and move layers.
+        sub_accelerator: where it runs.
+        start_cycle, cycles: when it starts, how long it takes.
+        energy_by_component: pJ by component (`mac`, `<memory>.<operand>.read|write`, `network`,
+            `vector`, `leakage`); `energy_pj` is their sum.
+        macs: multiply-accumulates.
+        dram_bytes: read and written.
+        utilization: macs / (cycles x PEs), 0 for layers without multiply-accumulates.
+        bound: `compute`, `vector` or `memory:<level>`: what the cycles are limited by.
+        traffic: bits read and written per memory, `<memory>.<operand>.read|write`.
+        mapping: in words, empty where there is none.
+        optimal: no mapping of the mapspace is better in the objective.
+        lower_bound: no mapping can be better than this, in the unit of the objective
+            (cycles, pJ, or cycles x pJ).
+        fused: operators executed on its outputs.
+        note: an assumption that holds for this layer alone.
+    """
+
+    name: str
+    model: str
+    op: str
+    kind: Kind
+    dims: Mapping[str, int]
+    sub_accelerator: str
+    start_cycle: int
+    cycles: int
+    energy_by_component: Mapping[str, float]
+    macs: int
+    dram_bytes: int
+    utilization: float
+    bound: str
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    mapping: str = ""
+    optimal: bool = False
+    lower_bound: float = 0.0
+    fused: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def energy_pj(self) -> float:
+        """Sum of all components, pJ."""
+        return sum(self.energy_by_component.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """A network as it was simulated: its size, and what the model does not cover.
+
+    Attributes:
+        not_modelled: {"op", "count", "reason", "share"} each; share of all output elements.
+        notes: assumptions made on import.
+    """
+
+    name: str
+    layers: int
+    macs: int
+    coverage: float
+    not_modelled: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSummary:
+    """The accelerator that was simulated.
+
+    Attributes:
+        area_by_component: mm² by component, `<sub-accelerator>.<component>`.
+        sources: where energy and area of each component come from.
+    """
+
+    name: str
+    clock_hz: float
+    pes: int
+    sub_accelerators: tuple[str, ...]
+    area_by_component: Mapping[str, float]
+    sources: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A simulation of one or more networks on an accelerator.
+
+    Layers run one after the other in the order given; `start_cycle` of each is the sum of the
+    cycles before it.
+    """
+
+    models: tuple[ModelSummary, ...]
+    spec: SpecSummary
+    objective: Objective
+    fidelity: Fidelity
+    layers: tuple[LayerResult, ...]
+
+    @property
+    def cycles(self) -> int:
+        """Cycle at which the last layer ends."""
+        return max((layer.start_cycle + layer.cycles for layer in self.layers), default=0)
+
+    @property
+    def seconds(self) -> float:
+        return self.cycles / self.spec.clock_hz
+
+    @property
+    def energy_pj(self) -> float:
+        return sum(self.energy_by_component.values())
+
+    @property
+    def edp(self) -> float:
+        """Energy-delay product, pJ x cycles."""
+        return self.energy_pj * self.cycles
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def dram_bytes(self) -> int:
+        return sum(layer.dram_bytes for layer in self.layers)
+
+    @property
+    def utilization(self) -> float:
+        """Multiply-accumulates per PE and cycle, over the whole run."""
+        busy = self.cycles * self.spec.pes
+        return self.macs / busy if busy else 0.0
+
+    @property
+    def coverage(self) -> float:
+        """Share of all output elements that modelled operators produce."""
+        return min((model.coverage for model in self.models), default=1.0)
+
+    @property
+    def area_mm2(self) -> float:
+        return sum(self.spec.area_by_component.values())
+
+    @property
+    def energy_by_component(self) -> dict[str, float]:
+        """pJ by component, summed over the layers."""
+        total: dict[str, float] = {}
+        for layer in self.layers:
+            for component, energy in layer.energy_by_component.items():
+                total[component] = total.get(component, 0.0) + energy
+        return dict(sorted(total.items()))
+
+    def to_json(self) -> dict[str, Any]:
+        """The versioned form, see `result.schema.json`."""
+        return {
+            "schema": SCHEMA,
+            "models": [
+                {
+                    "name": model.name,
+                    "layers": model.layers,
+                    "macs": model.macs,
+                    "coverage": model.coverage,
+                    "notes": list(model.notes),
+                }
+                for model in self.models
+            ],
+            "spec": {
+                "name": self.spec.name,
+                "clock_hz": self.spec.clock_hz,
+                "pes": self.spec.pes,
+                "sub_accelerators": list(self.spec.sub_accelerators),
+                "sources": dict(self.spec.sources),
+                "notes": list(self.spec.notes),
+            },
+            "objective": self.objective,
+            "fidelity": self.fidelity,
+            "total": {
+                "cycles": self.cycles,
+                "seconds": self.seconds,
+                "energy_pj": self.energy_pj,
+                "edp": self.edp,
+                "area_mm2": self.area_mm2,
+                "macs": self.macs,
+                "dram_bytes": self.dram_bytes,
+                "utilization": self.utilization,
+                "coverage": self.coverage,
+            },
+            "layers": [_layer_json(layer) for layer in self.layers],
+            "energy_by_component": self.energy_by_component,
+            "area_by_component": dict(self.spec.area_by_component),
+            "not_modelled": [
+                {"model": model.name, **entry} for model in self.models for entry in model.not_modelled
+            ],
+        }
+
+    def write_json(self, path: Path) -> None:
+        path.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def _layer_json(layer: LayerResult) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "model": layer.model,
+        "op": layer.op,
+        "kind": layer.kind,
+        "dims": dict(layer.dims),
+        "sub_accelerator": layer.sub_accelerator,
+        "start_cycle": layer.start_cycle,
+        "cycles": layer.cycles,
+        "energy_pj": layer.energy_pj,
+        "energy_by_component": dict(layer.energy_by_component),
+        "macs": layer.macs,
+        "dram_bytes": layer.dram_bytes,
+        "utilization": layer.utilization,
+        "bound": layer.bound,
+        "traffic_bits": dict(layer.traffic),
+        "mapping": layer.mapping,
+        "optimal": layer.optimal,
+        "lower_bound": layer.lower_bound,
+        "fused": list(layer.fused),
+        "note": layer.note,
+    }
