@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from .files import write_text
 
 SCHEMA: Final = "chiploom.result/1"
 
@@ -203,12 +206,19 @@ class Result:
             "energy_by_component": self.energy_by_component,
             "area_by_component": dict(self.spec.area_by_component),
             "not_modelled": [
-                {"model": model.name, **entry} for model in self.models for entry in model.not_modelled
+                {"model": model.name, **entry}
+                for model in self.models
+                for entry in model.not_modelled
             ],
         }
 
-    def write_json(self, path: Path) -> None:
-        path.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+    def json_text(self) -> str:
+        """`to_json` as text. Raises ValueError where a cost is not a finite number."""
+        return json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write `json_text` to a file, whole or not at all. Raises OSError."""
+        write_text(Path(path), self.json_text())
 
 
 def _layer_json(layer: LayerResult) -> dict[str, Any]:

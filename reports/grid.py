@@ -1,0 +1,94 @@
+"""A table that fits its terminal: names give way first, then the columns that matter least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from .text import printable, shorten
+
+_GAP = 2  # blanks between columns
+_MIN_NAME = 18
+_MAX_NAME = 56
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        header: its heading.
+        left: text is aligned left, numbers right.
+        optional: 0 always stays; of the others, the highest goes first where room is short.
+        limit: longest cell, longer ones are shortened in the middle.
+    """
+
+    header: str
+    left: bool = False
+    optional: int = 0
+    limit: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells by column. `style` is rich's; `section` draws a line below."""
+
+    cells: Sequence[str]
+    style: str = ""
+    section: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows under columns; the first column holds names and takes what room is left."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Row]
+
+    def without(self, header: str) -> Grid:
+        """The same grid, one column less."""
+        gone = [column.header for column in self.columns].index(header)
+        rows = [
+            replace(row, cells=[*row.cells[:gone], *row.cells[gone + 1 :]]) for row in self.rows
+        ]
+        return Grid((*self.columns[:gone], *self.columns[gone + 1 :]), rows)
+
+    def fit(self, width: int) -> tuple[Table, list[str]]:
+        """The table for a terminal of `width`, and the headings that found no room."""
+        rows = [
+            Row([printable(cell) for cell in row.cells], row.style, row.section)
+            for row in self.rows
+        ]
+        widths = [
+            max([len(column.header), *(min(len(row.cells[i]), column.limit) for row in rows)])
+            for i, column in enumerate(self.columns)
+        ]
+        kept = self._keep(widths, width)
+        name = width - sum(widths[i] + _GAP for i in kept[1:])
+        widths[0] = max(_MIN_NAME, min(name, widths[0], _MAX_NAME))
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for i in kept:
+            column = self.columns[i]
+            table.add_column(
+                Text(column.header), justify="left" if column.left else "right", no_wrap=True
+            )
+        for row in rows:
+            cells = [Text(shorten(row.cells[i], widths[i])) for i in kept]
+            table.add_row(*cells, style=row.style, end_section=row.section)
+        dropped = [c.header for i, c in enumerate(self.columns) if i not in kept]
+        return table, dropped
+
+    def _keep(self, widths: Sequence[int], width: int) -> list[int]:
+        """Positions of the columns that stay."""
+        wanted = min(widths[0], _MIN_NAME + 6)
+        kept = list(range(len(widths)))
+        while sum(widths[i] + _GAP for i in kept[1:]) + wanted > width:
+            spare = max((self.columns[i].optional for i in kept), default=0)
+            if spare == 0:
+                break
+            kept = [i for i in kept if self.columns[i].optional != spare]
+        return kept
