@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from .nest import LoopNest, OperandBits
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ class LayerGraph:
 
         Edge attribute ``tensors``: names of the tensors that go that way.
         """
+        import networkx as nx  # here: importing the types must stay cheap
+
         graph: nx.DiGraph[str] = nx.DiGraph()
         producers: dict[str, list[str]] = {}
         for layer in self.layers:

@@ -38,6 +38,9 @@ class NodeView:
         inputs, outputs: tensors in the operator's order; None where optional and absent.
         attributes: Python values (int, float, str, list of them, numpy array).
         constants: values of inputs that are known at import, by position.
+        static: positions of inputs that are fixed before the network runs (weights, and what is
+            computed from weights alone), whether their values are known at import or not.
+        notes: a rule appends assumptions of its own that change numbers; the user sees them.
     """
 
     name: str
@@ -48,6 +51,8 @@ class NodeView:
     outputs: tuple[Tensor | None, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[int, npt.NDArray[Any]] = field(default_factory=dict)
+    static: frozenset[int] = frozenset()
+    notes: list[str] = field(default_factory=list)
 
     def input(self, position: int) -> Tensor:
         """The tensor at a position that the operator requires."""
