@@ -18,16 +18,16 @@ SHOW_TOP = 40
 _COLUMNS = (
     Column("layer", left=True),
     Column("op", left=True, limit=14),
-    Column("on", left=True, optional=1, limit=12),
-    Column("dims", left=True, optional=5),
+    Column("on", left=True, optional=3, limit=12),
+    Column("dims", left=True, optional=6),
     Column("MACs"),
     Column("cycles"),
-    Column("share", optional=3),
+    Column("share", optional=5),
     Column("util"),
-    Column("bound by", left=True, limit=14),
-    Column("DRAM"),
+    Column("bound by", left=True, optional=2, limit=14),
+    Column("DRAM", optional=1),
     Column("energy"),
-    *(Column(heading, optional=2) for heading in ("MAC%", "chip%", "DRAM%", "vec%", "leak%")),
+    *(Column(heading, optional=4) for heading in ("MAC%", "chip%", "DRAM%", "vec%", "leak%")),
 )
 
 #: What the table does not say by itself.

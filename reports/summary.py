@@ -64,7 +64,7 @@ def _totals(result: Result) -> Table:
     left = [
         ("cycles", f"{count(result.cycles)}"),
         ("time", si(seconds, "s")),
-        ("throughput", _rate(1.0, seconds, runs)),
+        ("throughput", f"{_rate(1.0, seconds, '')} {runs}"),
         ("", _rate(result.macs, seconds, "MAC/s")),
         ("utilization", percent(result.utilization)),
         ("DRAM traffic", binary(result.dram_bytes)),

@@ -1,0 +1,91 @@
+"""A result made by hand: figures that a test can check by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chiploom.simulator.result import LayerResult, ModelSummary, Result, SpecSummary
+
+CONV = LayerResult(
+    name="conv",
+    model="net",
+    op="Conv",
+    kind="compute",
+    dims={"B": 1, "G": 1, "K": 8, "C": 4, "OY": 10, "OX": 10, "FY": 3, "FX": 3},
+    sub_accelerator="array",
+    start_cycle=0,
+    cycles=2000,
+    energy_by_component={
+        "mac": 100.0,
+        "spad.W.read": 50.0,
+        "buffer.I.read": 25.0,
+        "buffer.O.write": 15.0,
+        "network": 10.0,
+        "dram.I.read": 700.0,
+        "leakage": 100.0,
+    },
+    macs=28_800,
+    dram_bytes=4096,
+    utilization=0.9,
+    bound="memory:dram",
+    traffic={"dram.I.read": 4096 * 8},
+    mapping="K 8 on row\nfor OY 10: W buffer",
+    optimal=True,
+    lower_bound=1e6,
+    fused=("BatchNormalization", "Relu"),
+)
+SOFTMAX = LayerResult(
+    name="softmax",
+    model="net",
+    op="Softmax",
+    kind="vector",
+    dims={},
+    sub_accelerator="array",
+    start_cycle=2000,
+    cycles=500,
+    energy_by_component={"vector": 30.0, "dram.I.read": 60.0, "leakage": 10.0},
+    macs=0,
+    dram_bytes=512,
+    utilization=0.0,
+    bound="vector",
+    note="an assumption",
+)
+GAP = {"op": "com.example::Mystery", "count": 2, "reason": "no rule covers it", "share": 0.25}
+
+
+@pytest.fixture
+def result() -> Result:
+    """Two layers: 2500 cycles, 1100 pJ, 28,800 MACs on 16 PEs at 1 GHz."""
+    return Result(
+        models=(ModelSummary("net", 2, 28_800, 0.75, (GAP,), ("batch is bound to 1",)),),
+        spec=SpecSummary(
+            name="chip",
+            clock_hz=1e9,
+            pes=16,
+            sub_accelerators=("array",),
+            area_by_component={"array.pe": 1.5, "array.buffer": 0.5},
+            sources={"array.pe": "measured"},
+            notes=("DRAM is LPDDR4",),
+        ),
+        objective="edp",
+        fidelity="analytic",
+        layers=(CONV, SOFTMAX),
+    )
+
+
+@pytest.fixture
+def long_result(result: Result) -> Callable[[int], Result]:
+    """A result of so many layers; layer `i` takes `10 * (i + 1)` cycles."""
+
+    def make(layers: int) -> Result:
+        made, start = [], 0
+        for i in range(layers):
+            layer = replace(CONV, name=f"/block{i}/conv", start_cycle=start, cycles=10 * (i + 1))
+            made.append(layer)
+            start += layer.cycles
+        return replace(result, layers=tuple(made))
+
+    return make
