@@ -1,0 +1,1 @@
+"""The built ONNX files. `python -m chiploom.frontend.zoo.build` writes them."""
