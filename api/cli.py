@@ -32,7 +32,7 @@ app = typer.Typer(
 
 
 Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL...", help="ONNX files, or names of shipped networks.")
+    list[str], typer.Argument(metavar="MODEL", help="ONNX files, or names of shipped networks.")
 ]
 Bits = Annotated[
     int | None,
@@ -218,7 +218,7 @@ def _usage_message(error: typer.TyperException) -> str:
     """Of a command line that does not parse: what is wrong, and where help is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "chiploom"
-    return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+    return f"{error.format_message().rstrip('.')} (see `{command} --help`)"
 
 
 def _load(model: str, dims: Sequence[str] | None, bits: int | None, strict: bool) -> LayerGraph:
