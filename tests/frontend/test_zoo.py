@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from chiploom.frontend import zoo
@@ -137,6 +139,23 @@ def test_parameters_are_the_published_ones(name: str) -> None:
     model = onnx.load(zoo.path(name), load_external_data=False)
     trained = [t for t in _weights(model) if ".running_" not in t.name]
     assert sum(_elements(tensor) for tensor in trained) == PUBLISHED_PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", ["resnet9", "mobilenetv3-large", "efficientnet-b0", "lstm", "gru"])
+def test_runs_with_weights(name: str) -> None:
+    model = onnx.load(zoo.path(name), load_external_data=False)
+    generator = np.random.default_rng(0)
+    for tensor in _weights(model):
+        values = np.abs(generator.normal(0.0, 0.05, tensor.dims)).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+    feeds = {x.name: np.ones(x.shape, types[x.type]) for x in session.get_inputs()}
+    results = session.run(None, feeds)
+    assert [x.shape for x in results] == [_sizes(value) for value in model.graph.output]
+    assert all(np.isfinite(x).all() and np.any(x) for x in results)
 
 
 def test_every_network_is_described(name: str) -> None:
