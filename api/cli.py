@@ -69,7 +69,13 @@ def root(
 
 @app.command()
 def inspect(
-    models: Models,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="ONNX files, or names of shipped networks; without any, lists those.",
+        ),
+    ] = None,
     bits: Bits = None,
     dim: Dims = None,
     strict: Strict = False,
@@ -79,15 +85,20 @@ def inspect(
     """Show a network's layers: loops, multiply-accumulates, bytes, and what is not modelled."""
     with _user_errors():
         _check_targets(json)
-        graphs = [_load(model, dim, bits, strict) for model in models]
         from .reports import network
 
-        if not quiet and not _is_stdout(json):
-            for i, graph in enumerate(graphs):
-                print(end="\n\n" if i else "")
-                network.print_graph(graph, _console())
+        show = not quiet and not _is_stdout(json)
+        if not models:
+            answer = network.zoo_json()
+            if show:
+                network.print_zoo(answer, _console())
+        else:
+            graphs = [_load(model, dim, bits, strict) for model in models]
+            answer = network.graphs_json(graphs)
+            if show:
+                network.print_graphs(graphs, _console())
         if json is not None:
-            _write(json, _text(network.graphs_json(graphs)))
+            _write(json, _text(answer))
 
 
 @app.command()

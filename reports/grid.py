@@ -92,3 +92,14 @@ class Grid:
                 break
             kept = [i for i in kept if self.columns[i].optional != spare]
         return kept
+
+
+def listing(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Short columns as they are, and a last one of prose that wraps."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for header in headers[:-1]:
+        table.add_column(Text(header), no_wrap=True)
+    table.add_column(Text(headers[-1]))
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..dataflows import describe_template, load_spec, spec_names, template_names
 from ..dataflows.accelerator import Accelerator, Memory, SubAccelerator
-from .grid import Column, Grid, Row
+from .grid import listing
 from .text import printable
 from .units import binary, plural, si
 
@@ -53,31 +53,21 @@ def print_answer(answer: dict[str, Any], console: Console) -> None:
     if "text" in answer:
         console.print(Text(answer["text"]))
         return
-    templates = [Row([entry["name"], entry["summary"]]) for entry in answer["templates"]]
+    templates = [(entry["name"], entry["summary"]) for entry in answer["templates"]]
     specs = [
-        Row(
-            [
-                entry["name"],
-                ", ".join(entry["templates"]),
-                str(entry["pes"]),
-                si(entry["clock_hz"], "Hz"),
-                entry["description"],
-            ]
+        (
+            entry["name"],
+            ", ".join(entry["templates"]),
+            str(entry["pes"]),
+            si(entry["clock_hz"], "Hz"),
+            entry["description"],
         )
         for entry in answer["specs"]
     ]
-    summary = Column("", left=True, limit=100, optional=1)
     console.print(Text("Dataflow templates", style="bold"))
-    console.print(Grid((Column("template", left=True), summary), templates).fit(console.width)[0])
+    console.print(listing(("template", ""), templates))
     console.print(Text("\nShipped accelerators, for --on", style="bold"))
-    columns = (
-        Column("spec", left=True),
-        Column("templates", left=True),
-        Column("PEs"),
-        Column("clock"),
-        summary,
-    )
-    console.print(Grid(columns, specs).fit(console.width)[0])
+    console.print(listing(("spec", "templates", "PEs", "clock", ""), specs))
     console.print(Text("\nchiploom dataflows NAME explains one.", style="dim"))
 
 

@@ -8,14 +8,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..frontend import zoo
 from ..frontend.graph import ComputeLayer, Layer, LayerGraph, MoveLayer
 from ..frontend.nest import DIMS, OPERANDS
-from .grid import Column, Grid, Row
+from .grid import Column, Grid, Row, listing
 from .notes import not_modelled_lines, note_block
 from .text import printable
 from .units import NONE, binary, count, percent, plural
 
 SCHEMA = "chiploom.graph/1"
+ZOO_SCHEMA = "chiploom.zoo/1"
 
 _COLUMNS = (
     Column("layer", left=True),
@@ -29,6 +31,27 @@ _COLUMNS = (
     Column("output"),
     Column("fused", left=True, optional=1, limit=32),
 )
+
+
+def zoo_json() -> dict[str, Any]:
+    """The networks that ship with the program."""
+    networks = [{"name": name, "description": zoo.describe(name)} for name in zoo.names()]
+    return {"schema": ZOO_SCHEMA, "networks": networks}
+
+
+def print_zoo(answer: dict[str, Any], console: Console) -> None:
+    """Print a `zoo_json`."""
+    rows = [(entry["name"], entry["description"]) for entry in answer["networks"]]
+    console.print(listing(("network", ""), rows))
+    console.print(Text("\nchiploom inspect NAME shows one.", style="dim"))
+
+
+def print_graphs(graphs: Sequence[LayerGraph], console: Console) -> None:
+    """Print one report after the other."""
+    for i, graph in enumerate(graphs):
+        if i:
+            console.print("\n")
+        print_graph(graph, console)
 
 
 def print_graph(graph: LayerGraph, console: Console) -> None:
