@@ -1,0 +1,309 @@
+"""An architecture as a spec states it -> the sub-accelerator that the simulator reads.
+
+What the spec leaves out of energy, area and leakage is derived here from `technology`, and every
+source string says where a number came from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..frontend.nest import OPERANDS
+from .accelerator import Axis, Memory, Precision, Skew, SubAccelerator, VectorUnit
+from .schema import Architecture, DramModel, MacModel, MemoryModel, TechnologyModel, VectorModel
+from .technology import dram_types, mac, register, sram, vector_lane, wire_energy
+from .units import Bandwidth
+
+GIVEN = "given by the spec"
+NOT_GIVEN = "not given, counted as 0"
+
+#: Up to this capacity a memory is registers unless the spec says otherwise (64 words of 16 bit):
+#: below CACTI's smallest SRAM, and what Eyeriss built its input and psum scratchpads of.
+REGISTERS_UP_TO_BITS = 1024
+#: Word of an SRAM whose bandwidth has no limit.
+DEFAULT_ACCESS_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """What the sub-accelerators of a spec share."""
+
+    clock_hz: float
+    technology: TechnologyModel | None
+    dram: DramModel
+
+
+def build(
+    name: str, template: str, architecture: Architecture, chip: Chip, parameters: Mapping[str, str]
+) -> SubAccelerator:
+    """The sub-accelerator of a checked architecture (see `checks`)."""
+    axes = tuple(Axis(axis.name, axis.size, axis.dims) for axis in architecture.axes)
+    pes = math.prod(axis.size for axis in axes)
+    precision = Precision(**architecture.precision.model_dump())
+    unit = _mac(architecture.mac, precision, chip.technology)
+    on_chip = [_memory(memory, axes, chip) for memory in architecture.memories]
+    per_pe = unit.area * pes + sum(
+        memory.area_mm2 for memory in on_chip if len(memory.shared) < len(axes)
+    )
+    on_chip = [
+        _with_network(memory, stated, axes, per_pe, chip.technology)
+        for memory, stated in zip(on_chip, architecture.memories, strict=True)
+    ]
+    return SubAccelerator(
+        name=name,
+        template=template,
+        axes=axes,
+        memories=(*on_chip, _dram(chip.dram, axes, chip.clock_hz)),
+        precision=precision,
+        mac_energy=unit.energy,
+        vector=_vector(architecture.vector, precision, chip.technology),
+        skew=Skew(**architecture.skew.model_dump()),
+        cycles_per_mac=architecture.mac.cycles,
+        mac_area_mm2=unit.area * pes,
+        mac_leakage_mw=unit.leakage * pes,
+        mac_source=unit.source,
+        parameters=dict(parameters),
+    )
+
+
+def shared_axes(memory: MemoryModel, axes: tuple[str, ...]) -> tuple[str, ...]:
+    """The axes along which a memory is shared, by name."""
+    return axes if memory.shared == "all" else memory.shared
+
+
+# -- memories --------------------------------------------------------------------------------------
+
+
+def _memory(stated: MemoryModel, axes: tuple[Axis, ...], chip: Chip) -> Memory:
+    shared = shared_axes(stated, tuple(axis.name for axis in axes))
+    instances = math.prod(axis.size for axis in axes if axis.name not in shared)
+    read, write = _bandwidths(stated, chip.clock_hz)
+    energy, area, leakage, source = _array_costs(stated, read, chip.technology)
+    return Memory(
+        name=stated.name,
+        operands=stated.operands,
+        size_bits=stated.size,
+        shared=shared,
+        read_bandwidth=read,
+        write_bandwidth=write,
+        one_port=stated.one_port,
+        read_energy=energy[0],
+        write_energy=energy[1],
+        buffering=stated.buffering,
+        sliding=stated.sliding,
+        complete_outputs=stated.complete_outputs,
+        tiled=dict(stated.tiled),
+        area_mm2=area * instances,
+        leakage_mw=leakage * instances,
+        source=source,
+    )
+
+
+def _bandwidths(stated: MemoryModel | DramModel, clock_hz: float) -> tuple[float, float]:
+    """Bits per cycle read and written."""
+    both = stated.bandwidth or Bandwidth(math.inf)
+    read, write = stated.read_bandwidth or both, stated.write_bandwidth or both
+    return read.per_cycle(clock_hz), write.per_cycle(clock_hz)
+
+
+def _array_costs(
+    stated: MemoryModel, read_bandwidth: float, technology: TechnologyModel | None
+) -> tuple[tuple[float, float], float, float, str]:
+    """(read, write) pJ per bit, mm2, mW of one instance, and where they come from."""
+    given_read = stated.read_energy if stated.read_energy is not None else stated.energy
+    given_write = stated.write_energy if stated.write_energy is not None else stated.energy
+    if technology is None:
+        return (
+            (given_read or 0.0, given_write or 0.0),
+            stated.area or 0.0,
+            stated.leakage or 0.0,
+            _sources(stated.source, [
+                ("energy", GIVEN),  # demanded by `checks`
+                ("area", GIVEN if stated.area is not None else NOT_GIVEN),
+                ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
+            ]),
+        )  # fmt: skip
+    as_registers = stated.type == "registers" or (
+        stated.type == "auto" and stated.size <= REGISTERS_UP_TO_BITS
+    )
+    if as_registers:
+        bit = register(technology.node)
+        energy, area, leakage, source = (
+            (bit.energy,) * 2,
+            bit.area_mm2 * stated.size,
+            0.0,
+            bit.source,
+        )
+    else:
+        macro = sram(technology.node, stated.size, _access_width(stated, read_bandwidth))
+        energy = (macro.read_energy, macro.write_energy)
+        area, leakage, source = macro.area_mm2, macro.leakage_mw, macro.source
+    return (
+        (
+            energy[0] if given_read is None else given_read,
+            energy[1] if given_write is None else given_write,
+        ),
+        area if stated.area is None else stated.area,
+        leakage if stated.leakage is None else stated.leakage,
+        _sources(stated.source, [
+            ("energy", _either(given_read, given_write, source)),
+            ("area", source if stated.area is None else GIVEN),
+            ("leakage", source if stated.leakage is None else GIVEN),
+        ]),
+    )  # fmt: skip
+
+
+def _access_width(stated: MemoryModel, read_bandwidth: float) -> int:
+    """Bits of one access: stated, else what is read in a cycle, but no more than there are."""
+    width = stated.access_width
+    if width is None:
+        width = DEFAULT_ACCESS_BITS if math.isinf(read_bandwidth) else math.ceil(read_bandwidth)
+    return max(1, min(width, stated.size))
+
+
+def _with_network(
+    memory: Memory,
+    stated: MemoryModel,
+    axes: tuple[Axis, ...],
+    array_mm2: float,
+    technology: TechnologyModel | None,
+) -> Memory:
+    """The memory with the wires to its next outer level.
+
+    A level that exists once per PE (or row, or column) is reached over the array: a bit travels,
+    on average over the PEs, half the array's width and half its height, which for a square array
+    is one side. A level that exists once lies beside its neighbour; the way within is CACTI's.
+    """
+    if stated.transfer_energy is not None:
+        energy, source = stated.transfer_energy, GIVEN
+    elif technology is None:
+        energy, source = 0.0, NOT_GIVEN
+    elif len(memory.shared) == len(axes):
+        energy, source = 0.0, ""
+    else:
+        side = math.sqrt(array_mm2)
+        energy = wire_energy(technology.node) * side
+        source = f"wires of {side:.3g} mm (Keckler et al., IEEE Micro 2011)"
+    text = memory.source + (f"; network: {source}" if source else "")
+    values = {key: getattr(memory, key) for key in Memory.__slots__}
+    return Memory(**{**values, "transfer_energy": energy, "source": text})
+
+
+def _dram(stated: DramModel, axes: tuple[Axis, ...], clock_hz: float) -> Memory:
+    read, write = _bandwidths(stated, clock_hz)
+    typical = dram_types()[stated.type] if stated.type else None
+    energies = []
+    for given in (stated.read_energy, stated.write_energy):
+        value = given if given is not None else stated.energy
+        energies.append((value if value is not None else typical) or 0.0)
+    derived = f"{stated.type} of hwcomponents' DRAM library" if stated.type else ""
+    return Memory(
+        name=stated.name,
+        operands=OPERANDS,
+        size_bits=None,
+        shared=tuple(axis.name for axis in axes),
+        read_bandwidth=read,
+        write_bandwidth=write,
+        one_port=stated.bandwidth is not None,
+        read_energy=energies[0],
+        write_energy=energies[1],
+        source=_sources(stated.source, [("energy", _either(
+            stated.read_energy if stated.read_energy is not None else stated.energy,
+            stated.write_energy if stated.write_energy is not None else stated.energy,
+            derived,
+        )), ("area", "off chip"), ("leakage", "off chip, in the energy per bit")]),
+    )  # fmt: skip
+
+
+# -- arithmetic ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Mac:
+    energy: float
+    area: float
+    leakage: float
+    source: str
+
+
+def _mac(stated: MacModel, precision: Precision, technology: TechnologyModel | None) -> _Mac:
+    """pJ, mm2 and mW of one multiply-accumulate unit with the registers around it."""
+    if technology is None:
+        return _Mac(
+            stated.energy or 0.0,
+            stated.area or 0.0,
+            stated.leakage or 0.0,
+            _sources(stated.source, [
+                ("energy", GIVEN),  # demanded by `checks`
+                ("area", GIVEN if stated.area is not None else NOT_GIVEN),
+                ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
+            ]),
+        )  # fmt: skip
+    unit = mac(
+        technology.node, precision.W, precision.I, precision.psum, technology.mac_source,
+        stated.type,
+    )  # fmt: skip
+    energy, area, source = unit.energy_pj, unit.area_mm2, unit.source
+    if stated.registers:
+        bit = register(technology.node)
+        energy += bit.energy * stated.registers
+        area += bit.area_mm2 * stated.registers
+        source += f" + {stated.registers} bit written to pipeline registers ({bit.source})"
+    return _Mac(
+        energy if stated.energy is None else stated.energy,
+        area if stated.area is None else stated.area,
+        unit.leakage_mw if stated.leakage is None else stated.leakage,
+        _sources(stated.source, [
+            ("energy", source if stated.energy is None else GIVEN),
+            ("area", source if stated.area is None else GIVEN),
+            ("leakage", unit.source if stated.leakage is None else GIVEN),
+        ]),
+    )  # fmt: skip
+
+
+def _vector(
+    stated: VectorModel, precision: Precision, technology: TechnologyModel | None
+) -> VectorUnit:
+    simple, special = stated.simple_energy, stated.special_energy
+    area, leakage, source = stated.area, stated.leakage, NOT_GIVEN
+    if technology is not None:
+        lane, special_pj = vector_lane(technology.node, precision.psum, stated.special_cycles)
+        source = lane.source
+        simple = lane.energy_pj if simple is None else simple
+        special = special_pj if special is None else special
+        area = lane.area_mm2 * stated.lanes if area is None else area
+        leakage = lane.leakage_mw * stated.lanes if leakage is None else leakage
+    return VectorUnit(
+        lanes=stated.lanes,
+        special_cycles=stated.special_cycles,
+        simple_energy=simple or 0.0,
+        special_energy=special or 0.0,
+        area_mm2=area or 0.0,
+        leakage_mw=leakage or 0.0,
+        source=_sources(stated.source, [
+            ("energy", _either(stated.simple_energy, stated.special_energy, source)),
+            ("area", GIVEN if stated.area is not None else source),
+            ("leakage", GIVEN if stated.leakage is not None else source),
+        ]),
+    )  # fmt: skip
+
+
+# -- sources ---------------------------------------------------------------------------------------
+
+
+def _either(first: float | None, second: float | None, derived: str) -> str:
+    """The source of two figures, each of which may be given."""
+    if first is not None and second is not None:
+        return GIVEN
+    return derived if first is None and second is None else f"in part {GIVEN}, else {derived}"
+
+
+def _sources(stated: str, parts: list[tuple[str, str]]) -> str:
+    """`energy, area: CACTI …; leakage: given by the spec`, after what the spec says itself."""
+    merged: dict[str, list[str]] = {}
+    for figure, source in parts:
+        merged.setdefault(source, []).append(figure)
+    text = "; ".join(f"{', '.join(figures)}: {source}" for source, figures in merged.items())
+    return f"{stated.strip()} ({text})" if stated else text

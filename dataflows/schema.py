@@ -1,0 +1,297 @@
+"""The YAML schema of specs and templates: its fields are the reference in docs/specs.md.
+
+Quantities are texts with units and become canonical numbers (see `units`). In a template every
+text may hold `${expressions}` over its parameters; they are evaluated before these models see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictStr
+
+from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
+from .accelerator import Buffering
+from .expressions import Canonical
+from .units import Bandwidth, Kind, parse, parse_bandwidth
+
+# -- field types -----------------------------------------------------------------------------------
+
+
+def _quantity(kind: Kind, value: object, *, positive: bool = True) -> float:
+    number = float(value) if isinstance(value, Canonical) else parse(value, kind)
+    if number < 0 or (positive and number == 0):
+        raise ValueError(f"expected {'a positive' if positive else 'no negative'} {kind}, "
+                         f"found {value!r}")  # fmt: skip
+    return number
+
+
+def _whole(value: object, *, least: int = 1) -> int:
+    whole = isinstance(value, Canonical) and float(value).is_integer()
+    if isinstance(value, bool) or not (whole or isinstance(value, int)):
+        raise ValueError(f"expected a whole number, found {value!r}")
+    number = int(value)  # type: ignore[call-overload]
+    if not least <= number <= 2**40:
+        raise ValueError(f"expected a whole number of at least {least}, found {number}")
+    return int(number)
+
+
+def _bits(value: object) -> int:
+    bits = _quantity("size", value)
+    if not (bits.is_integer() and bits <= 64):
+        raise ValueError(f"expected a width of 1 to 64 whole bits, found {value!r}")
+    return int(bits)
+
+
+def _whole_bits(value: object) -> int:
+    bits = _quantity("size", value)
+    if not bits.is_integer():
+        raise ValueError(f"expected whole bits, found {value!r} ({bits} bit)")
+    return int(bits)
+
+
+def _bandwidth(value: object) -> Bandwidth:
+    found = Bandwidth(float(value)) if isinstance(value, Canonical) else parse_bandwidth(value)
+    if found.bits <= 0:
+        raise ValueError(f"expected a positive bandwidth, found {value!r}")
+    return found
+
+
+def _names(kind: str, known: tuple[str, ...], value: object) -> tuple[str, ...]:
+    """Names as a list, or as one text separated by spaces."""
+    found = value.split() if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"expected {kind} such as `[{', '.join(known[:3])}]`, found {value!r}")
+    for name in found:
+        if name not in known:
+            raise ValueError(f"expected {kind} out of {' '.join(known)}, found {name!r}")
+    if len(set(found)) < len(found):
+        raise ValueError(f"expected {kind} without repetition, found {' '.join(found)!r}")
+    return tuple(found)
+
+
+def _shared(value: object) -> tuple[str, ...] | Literal["all"]:
+    if value == "all":
+        return "all"
+    if value == "none":
+        return ()
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise ValueError(f"expected `all`, `none` or a list of axes, found {value!r}")
+
+
+def _plain(function: Callable[..., Any], **options: object) -> PlainValidator:
+    return PlainValidator(partial(function, **options) if options else function)
+
+
+def _of(kind: Kind, *, positive: bool = True) -> PlainValidator:
+    return PlainValidator(partial(_quantity, kind, positive=positive))
+
+
+Count = Annotated[int, _plain(_whole)]
+Bits = Annotated[int, _plain(_bits)]
+Size = Annotated[int, _plain(_whole_bits)]
+Rate = Annotated[Bandwidth, _plain(_bandwidth)]
+Frequency = Annotated[float, _of("frequency")]
+Length = Annotated[float, _of("length")]
+Energy = Annotated[float, _of("energy", positive=False)]
+EnergyPerBit = Annotated[float, _of("energy per bit", positive=False)]
+Area = Annotated[float, _of("area", positive=False)]
+Power = Annotated[float, _of("power", positive=False)]
+Dims = Annotated[tuple[Dim, ...], PlainValidator(partial(_names, "dims", DIMS))]
+Operands = Annotated[tuple[Operand, ...], PlainValidator(partial(_names, "operands", OPERANDS))]
+Shared = Annotated[tuple[str, ...] | Literal["all"], _plain(_shared)]
+Name = Annotated[StrictStr, Field(min_length=1, max_length=80)]
+
+
+class Strict(BaseModel):
+    """A mapping whose every key is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# -- an architecture: what a template describes, and what a spec may write in full -----------------
+
+
+class AxisModel(Strict):
+    """One axis of the PE array."""
+
+    name: Name
+    size: Count
+    dims: Dims
+
+
+class MemoryModel(Strict):
+    """One memory level; see `accelerator.Memory` for the meaning. Per-instance quantities."""
+
+    name: Name
+    operands: Operands
+    size: Size
+    shared: Shared
+    bandwidth: Rate | None = None
+    read_bandwidth: Rate | None = None
+    write_bandwidth: Rate | None = None
+    one_port: StrictBool = False
+    buffering: Buffering = "double"
+    sliding: StrictBool = False
+    complete_outputs: StrictBool = False
+    tiled: dict[Operand, Dims] = {}
+    type: Literal["auto", "registers", "sram"] = "auto"
+    access_width: Size | None = None
+    energy: EnergyPerBit | None = None
+    read_energy: EnergyPerBit | None = None
+    write_energy: EnergyPerBit | None = None
+    transfer_energy: EnergyPerBit | None = None
+    area: Area | None = None
+    leakage: Power | None = None
+    source: StrictStr = ""
+
+
+class PrecisionModel(Strict):
+    """Widest operands that the datapath takes."""
+
+    W: Bits
+    I: Bits  # noqa: E741
+    O: Bits  # noqa: E741
+    psum: Bits
+
+
+class MacModel(Strict):
+    """The multiply-accumulate unit of one PE."""
+
+    type: Literal["int", "float"] = "int"
+    cycles: Count = 1
+    registers: Annotated[int, _plain(_whole_bits)] | None = None
+    energy: Energy | None = None
+    area: Area | None = None
+    leakage: Power | None = None
+    source: StrictStr = ""
+
+
+class SkewModel(Strict):
+    """Cycles that the array needs beyond the streamed ones."""
+
+    cycles: Annotated[int, _plain(_whole, least=0)] = 0
+    per: Literal["layer", "fold"] = "layer"
+    operand: Operand = "W"
+
+
+class VectorModel(Strict):
+    """The unit that executes what is no multiply-accumulate nest."""
+
+    lanes: Count
+    special_cycles: Count = 4
+    simple_energy: Energy | None = None
+    special_energy: Energy | None = None
+    area: Area | None = None
+    leakage: Power | None = None
+    source: StrictStr = ""
+
+
+class Architecture(Strict):
+    """A PE array with its on-chip memories, innermost first."""
+
+    axes: Annotated[list[AxisModel], Field(min_length=1, max_length=4)]
+    memories: Annotated[list[MemoryModel], Field(min_length=1, max_length=16)]
+    precision: PrecisionModel
+    vector: VectorModel
+    mac: MacModel = MacModel()
+    skew: SkewModel = SkewModel()
+
+
+#: Keys of an architecture that a spec may override key by key on top of a template.
+OVERRIDABLE: Final = ("precision", "vector", "mac", "skew")
+
+# -- templates -------------------------------------------------------------------------------------
+
+ParameterKind = Literal["count", "number", "size", "bandwidth", "choice"]
+
+
+class ParameterModel(Strict):
+    """A template's parameter; `min`, `max` and `default` are written like its values."""
+
+    kind: ParameterKind
+    doc: StrictStr
+    default: Any
+    min: Any = None
+    max: Any = None
+    step: Any = None
+    choices: list[StrictStr] | None = None
+
+
+class TemplateModel(Strict):
+    """A template file. The architecture's keys are checked once the parameters are known."""
+
+    title: StrictStr
+    description: StrictStr
+    picture: StrictStr
+    source: StrictStr
+    parameters: dict[StrictStr, ParameterModel]
+    axes: list[Any]
+    memories: list[Any]
+    precision: dict[StrictStr, Any]
+    vector: dict[StrictStr, Any]
+    mac: dict[StrictStr, Any] = {}
+    skew: dict[StrictStr, Any] = {}
+
+
+# -- specs -----------------------------------------------------------------------------------------
+
+MacSource = Literal["aladdin", "horowitz"]
+DramType = Literal["LPDDR4", "LPDDR", "DDR3", "HBM2", "HBM3", "HBM4"]
+
+
+class TechnologyModel(Strict):
+    """Where numbers that the spec leaves out come from."""
+
+    node: Length
+    mac_source: MacSource = "aladdin"
+
+
+class DramModel(Strict):
+    """The off-chip memory."""
+
+    name: Name = "DRAM"
+    type: DramType | None = None
+    bandwidth: Rate | None = None
+    read_bandwidth: Rate | None = None
+    write_bandwidth: Rate | None = None
+    energy: EnergyPerBit | None = None
+    read_energy: EnergyPerBit | None = None
+    write_energy: EnergyPerBit | None = None
+    source: StrictStr = ""
+
+
+class SubModel(Strict):
+    """A sub-accelerator: a template with parameters, or an architecture written in full.
+
+    With a template, `memories` maps a level's name to the keys it overrides.
+    """
+
+    name: Name
+    template: StrictStr | None = None
+    parameters: dict[StrictStr, Any] = {}
+    axes: list[Any] | None = None
+    memories: list[Any] | dict[StrictStr, dict[StrictStr, Any]] | None = None
+    precision: dict[StrictStr, Any] | None = None
+    vector: dict[StrictStr, Any] | None = None
+    mac: dict[StrictStr, Any] | None = None
+    skew: dict[StrictStr, Any] | None = None
+
+
+class SpecModel(Strict):
+    """A spec file."""
+
+    description: StrictStr = ""
+    source: StrictStr = ""
+    technology: TechnologyModel | None = None
+    clock: Frequency
+    dram: DramModel
+    sub_accelerators: Annotated[list[SubModel], Field(min_length=1, max_length=64)]
+
+
+def literal_choices(annotation: object) -> tuple[str, ...]:
+    """The texts that a `Literal` allows."""
+    return tuple(str(choice) for choice in get_args(annotation))

@@ -1,0 +1,238 @@
+"""Specs: a YAML file -> an `Accelerator`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .accelerator import Accelerator, SubAccelerator
+from .checks import check, check_dram
+from .document import Document, Where, read_document
+from .errors import SpecError, suggest
+from .parameters import resolve
+from .resolve import Chip, build
+from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel
+from .template import Template, find_file, instantiate, parse_template, shipped
+from .validation import validate
+
+#: The `template` of a sub-accelerator whose architecture the spec writes in full.
+INLINE = "inline"
+
+
+def spec_names() -> tuple[str, ...]:
+    """The shipped specs."""
+    return tuple(shipped("specs"))
+
+
+def load_spec(spec: str | Path) -> Accelerator:
+    """The accelerator of a shipped spec (by name) or of a YAML file (by path).
+
+    Raises:
+        SpecError: there is no such spec, or it cannot be used; the message holds every error, one
+            a line: file, line, path, what was expected, what was found, what to do.
+    """
+    path = spec if isinstance(spec, Path) else find_file("specs", spec)
+    return parse_spec(read_document(path), path.stem, path.parent)
+
+
+def parse_spec(document: Document, name: str, base: Path | None = None) -> Accelerator:
+    """The accelerator in a document.
+
+    Args:
+        name: of the accelerator.
+        base: the folder that relative paths of templates start from.
+
+    Raises:
+        SpecError: as of `load_spec`.
+    """
+    problems: list[str] = []
+    model = validate(SpecModel, document.data, document.problem, problems)
+    if model is None:
+        raise SpecError(problems)
+    for where, message in check_dram(model.dram):
+        problems.append(document.problem(("dram", *where), message))
+    reader = _Reader(document, Chip(model.clock, model.technology, model.dram), base, problems)
+    subs = [reader.read(stated, number) for number, stated in enumerate(model.sub_accelerators)]
+    if problems:
+        raise SpecError(problems)
+    return Accelerator(
+        name=name,
+        clock_hz=model.clock,
+        sub_accelerators=tuple(sub for sub in subs if sub is not None),
+        node_nm=model.technology.node if model.technology else None,
+        description=model.description.strip(),
+        source=model.source.strip(),
+    )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An architecture's plain data, and which file and place each part of it came from.
+
+    Attributes:
+        document, prefix: where it came from as a whole.
+        elsewhere: parts that came from other places.
+        parameters: of the template, as text.
+    """
+
+    template: str
+    data: dict[str, Any]
+    document: Document
+    prefix: Where = ()
+    elsewhere: dict[Where, tuple[Document, Where]] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    def problem(self, where: Where, message: str) -> str:
+        for cut in range(len(where), 0, -1):
+            if where[:cut] in self.elsewhere:
+                document, place = self.elsewhere[where[:cut]]
+                return document.problem((*place, *where[cut:]), message)
+        return self.document.problem((*self.prefix, *where), message)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the sub-accelerators of one spec; errors gather in `problems`."""
+
+    document: Document
+    chip: Chip
+    base: Path | None
+    problems: list[str]
+    names: set[str] = field(default_factory=set)
+
+    def note(self, where: Where, message: str) -> None:
+        self.problems.append(self.document.problem(where, message))
+
+    def read(self, stated: SubModel, number: int) -> SubAccelerator | None:
+        """The sub-accelerator, or None and its errors."""
+        place: Where = ("sub_accelerators", number)
+        before = len(self.problems)
+        if stated.name in self.names:
+            self.note(
+                (*place, "name"),
+                f"expected every name once, found {stated.name!r} again; rename it",
+            )
+        self.names.add(stated.name)
+        if stated.template is None:
+            draft = self.inline(stated, place)
+        else:
+            draft = self.from_template(stated.template, stated, place)
+        if draft is None:
+            return None
+        architecture = validate(Architecture, draft.data, draft.problem, self.problems)
+        if architecture is None:
+            return None
+        self.problems.extend(draft.problem(*found) for found in check(architecture, self.chip))
+        if len(self.problems) > before:
+            return None
+        return build(stated.name, draft.template, architecture, self.chip, draft.parameters)
+
+    def inline(self, stated: SubModel, place: Where) -> _Draft | None:
+        """The architecture that a spec writes in full."""
+        if isinstance(stated.memories, dict):
+            self.note(
+                (*place, "memories"),
+                "expected a list of memories, innermost first, found a mapping (which overrides "
+                "those of a `template`); add `template` or write a list",
+            )
+            return None
+        if stated.parameters:
+            self.note(
+                (*place, "parameters"),
+                "only a `template` has parameters; add `template` or remove them",
+            )
+        if stated.axes is None and stated.memories is None:
+            self.note(
+                place,
+                "expected the key `template`, or an architecture in full (`axes`, `memories`, "
+                "`precision`, `vector`); add one",
+            )
+            return None
+        raw = stated.model_dump(exclude_unset=True, exclude={"name", "template", "parameters"})
+        return _Draft(INLINE, raw, self.document, place)
+
+    def from_template(self, name: str, stated: SubModel, place: Where) -> _Draft | None:
+        """A template's architecture with the spec's parameters and overrides."""
+        try:
+            path = find_file("templates", name, self.base)
+        except SpecError as error:
+            self.note((*place, "template"), str(error))
+            return None
+        try:
+            template = parse_template(read_document(path), path.stem)
+        except SpecError as error:
+            self.problems.extend(error.problems)
+            return None
+        before = len(self.problems)
+        draft = self.instantiate(template, stated, place)
+        if draft is None:
+            return None
+        for key in OVERRIDABLE:
+            _override(draft, (key,), getattr(stated, key), self.document, (*place, key))
+        self.override_memories(draft, stated, place)
+        return draft if len(self.problems) == before else None
+
+    def instantiate(self, template: Template, stated: SubModel, place: Where) -> _Draft | None:
+        """The template's architecture with the spec's parameters."""
+        before = len(self.problems)
+        known = {parameter.name: parameter for parameter in template.parameters}
+        for name in stated.parameters:
+            if name not in known:
+                self.note(
+                    (*place, "parameters", name),
+                    f"template {template.name!r} has no parameter `{name}`; {suggest(name, known)}",
+                )
+        values, illegal = resolve(template.parameters, stated.parameters, self.chip.clock_hz)
+        for name, message in illegal.items():
+            if name in stated.parameters:
+                self.note((*place, "parameters", name), message)
+            elif len(self.problems) == before:  # else it follows from what is reported already
+                where: Where = ("parameters", name, "default")
+                self.problems.append(template.document.problem(where, message))
+        if stated.axes is not None:
+            self.note(
+                (*place, "axes"),
+                "the template gives the axes; remove them, or remove `template`",
+            )
+        if len(self.problems) > before:
+            return None
+        data, positions = instantiate(template, values, self.problems)
+        draft = _Draft(template.name, data, template.document)
+        draft.parameters = {name: known[name].show(value) for name, value in values.items()}
+        for number, position in enumerate(positions):
+            draft.elsewhere["memories", number] = (template.document, ("memories", position))
+        return draft
+
+    def override_memories(self, draft: _Draft, stated: SubModel, place: Where) -> None:
+        """Replace keys of the template's memories, which `stated` calls by name."""
+        if isinstance(stated.memories, list):
+            self.note(
+                (*place, "memories"),
+                "expected a mapping from a memory's name to the keys to override, found a list; "
+                "write `name: {key: value}`, or remove `template`",
+            )
+            return
+        names = [memory["name"] for memory in draft.data["memories"]]
+        for name, changes in (stated.memories or {}).items():
+            where: Where = (*place, "memories", name)
+            if name not in names:
+                self.note(where, f"the template has no memory {name!r}; {suggest(name, names)}")
+                continue
+            _override(draft, ("memories", names.index(name)), changes, self.document, where)
+
+
+def _override(
+    draft: _Draft, where: Where, changes: Mapping[str, Any] | None, document: Document, place: Where
+) -> None:
+    """Replace keys of the mapping at `where` of the draft."""
+    target: Any = draft.data
+    for part in where:
+        target = target.setdefault(part, {}) if isinstance(target, dict) else target[part]
+    for key, value in (changes or {}).items():
+        # `energy` stands for reads and writes: it replaces what the template says of either.
+        for direction in (f"read_{key}", f"write_{key}"):
+            target.pop(direction, None)
+        target[key] = value
+        draft.elsewhere[(*where, key)] = (document, (*place, key))

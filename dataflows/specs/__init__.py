@@ -1,0 +1,1 @@
+"""Accelerator specs, as YAML data."""

@@ -1,0 +1,179 @@
+"""Templates: YAML data with parameters, instantiated into an architecture's plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from .document import Document, Where, read_document
+from .errors import SpecError, suggest
+from .expressions import ExpressionError, Value, substitute
+from .parameters import Parameter, read_value
+from .schema import ParameterModel, TemplateModel
+from .validation import validate
+
+ARCHITECTURE: Final = ("axes", "memories", "precision", "vector", "mac", "skew")
+# A bandwidth's legal range is written per cycle, so no clock is needed to read it.
+_NO_CLOCK: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A dataflow template.
+
+    Attributes:
+        name: as specs call it.
+        title: one line.
+        description, picture: in words, and as a loop nest or drawing.
+        source: the paper.
+        parameters: in the order in which defaults are computed.
+        document: the file, for the architecture's data and the lines of its errors.
+    """
+
+    name: str
+    title: str
+    description: str
+    picture: str
+    source: str
+    parameters: tuple[Parameter, ...]
+    document: Document
+
+    def parameter(self, name: str) -> Parameter:
+        return next(parameter for parameter in self.parameters if parameter.name == name)
+
+
+def _folder(kind: str) -> Path:
+    return Path(str(files(__package__).joinpath(kind)))
+
+
+def shipped(kind: str) -> dict[str, Path]:
+    """The YAML files of this package by name; `kind` is `templates` or `specs`."""
+    return {path.stem: path for path in sorted(_folder(kind).glob("*.yaml"))}
+
+
+def find_file(kind: str, name: str, base: Path | None = None) -> Path:
+    """The file of a shipped name, or of a path (anything with a folder or a suffix .yaml or .yml).
+
+    Args:
+        base: the folder that a relative path starts from; None is the current one.
+
+    Raises:
+        SpecError: there is no such file or name.
+    """
+    looks_like_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
+    if looks_like_path:
+        path = (base or Path()) / name
+        if not path.is_file():
+            raise SpecError(
+                [f"{path}: expected a {kind[:-1]} (a YAML file), there is no such file"]
+            )
+        return path
+    known = shipped(kind)
+    if name not in known:
+        raise SpecError(
+            [
+                f"expected a shipped {kind[:-1]} or the path of a YAML file, found {name!r}; "
+                f"{suggest(name, known)} (shipped: {', '.join(known)})"
+            ]
+        )
+    return known[name]
+
+
+def template_names() -> tuple[str, ...]:
+    """The shipped templates."""
+    return tuple(shipped("templates"))
+
+
+def load_template(name: str, base: Path | None = None) -> Template:
+    """A shipped template by name, or one from a YAML file.
+
+    Raises:
+        SpecError: it is not there or cannot be used; the message holds every error.
+    """
+    path = find_file("templates", name, base)
+    return parse_template(read_document(path), path.stem)
+
+
+def parse_template(document: Document, name: str) -> Template:
+    """The template in a document.
+
+    Raises:
+        SpecError: as of `load_template`.
+    """
+    problems: list[str] = []
+    model = validate(TemplateModel, document.data, document.problem, problems)
+    parameters: list[Parameter] = []
+    for key, raw in (model.parameters if model else {}).items():
+        parameter = _parameter(key, raw, document, problems)
+        if parameter is not None:
+            parameters.append(parameter)
+    if problems or model is None:
+        raise SpecError(problems)
+    return Template(
+        name, model.title, model.description.strip(), model.picture.rstrip(), model.source.strip(),
+        tuple(parameters), document,
+    )  # fmt: skip
+
+
+def _parameter(
+    name: str, raw: ParameterModel, document: Document, problems: list[str]
+) -> Parameter | None:
+    where: Where = ("parameters", name)
+    bounds: dict[str, float | None] = {}
+    for key in ("min", "max", "step"):
+        written = getattr(raw, key)
+        try:
+            value = None if written is None else read_value(raw.kind, written, _NO_CLOCK)
+        except ValueError as error:
+            problems.append(document.problem((*where, key), str(error)))
+            return None
+        if isinstance(value, str):
+            problems.append(document.problem((*where, key), "a choice has `choices`, no range"))
+            return None
+        bounds[key] = value
+    if (raw.kind == "choice") != bool(raw.choices):
+        problems.append(document.problem(where, "expected `choices` exactly where kind is choice"))
+        return None
+    return Parameter(
+        name, raw.kind, raw.default, raw.doc.strip(), bounds["min"], bounds["max"], bounds["step"],
+        tuple(raw.choices or ()),
+    )  # fmt: skip
+
+
+def instantiate(
+    template: Template, values: Mapping[str, Value], problems: list[str]
+) -> tuple[dict[str, Any], list[int]]:
+    """The template's architecture as plain data, its expressions evaluated.
+
+    A memory whose `when` is false or 0 is left out.
+
+    Returns:
+        The data, and for each memory in it its position in the template.
+    """
+    document = template.document
+
+    def walk(value: object, where: Where) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(item, (*where, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [walk(item, (*where, number)) for number, item in enumerate(value)]
+        if isinstance(value, str) and "${" in value:
+            try:
+                return substitute(value, values)
+            except ExpressionError as error:
+                problems.append(document.problem(where, str(error)))
+        return value
+
+    data: dict[str, Any] = {
+        key: walk(document.data[key], (key,)) for key in ARCHITECTURE if key in document.data
+    }
+    kept, positions = [], []
+    for position, memory in enumerate(data["memories"]):
+        present = memory.pop("when", True) if isinstance(memory, dict) else True
+        if present:
+            kept.append(memory)
+            positions.append(position)
+    return {**data, "memories": kept}, positions

@@ -1,0 +1,1 @@
+"""Dataflow templates, as YAML data."""
