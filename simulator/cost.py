@@ -1,0 +1,294 @@
+"""Cycles and energy of a mapping: the analytic model, in the form to read.
+
+**Time.** Compute takes one step per temporal iteration. From the innermost memory outward, a
+double-buffered level hides its transfers behind what is inside it, so the time so far is raised
+to the busiest of its ports; a single-buffered level stalls what is inside while it is filled, so
+the time of its fills is added. Before that, the first tiles come in; after it, the last outputs
+leave. A port's load is that of its fullest instance.
+
+**Energy.** Every bit read or written costs what its memory says, every bit that travels between
+two levels what the network says; leakage runs as long as the mapping does.
+
+The compiled kernel (`ext/_mapspace`) does the same arithmetic in the same order; tests hold both
+equal to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..dataflows.accelerator import Memory
+from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
+from .accesses import Counter, accesses, holds_partial_sums, point_of, replaced
+from .mapping import Mapping
+from .problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a mapping costs.
+
+    Attributes:
+        cycles: from the first fetch to the last write.
+        energy: pJ, without that of the multiply-accumulates; leakage included.
+        compute_cycles: temporal iterations x cycles of one multiply-accumulate.
+        bound: memory that limits the cycles, None where compute does.
+        overflow: memory whose tiles do not fit, or that would have to give up partial sums.
+        short_bits: how much larger it had to be.
+        network_energy: pJ, part of `energy`.
+        read_bits, write_bits: by (memory, operand).
+    """
+
+    cycles: int
+    energy: float
+    compute_cycles: int
+    bound: str | None
+    overflow: str | None
+    short_bits: int
+    network_energy: float
+    read_bits: dict[tuple[str, Operand], int]
+    write_bits: dict[tuple[str, Operand], int]
+
+
+def evaluate(problem: Problem, mapping: Mapping) -> Cost:
+    """The cost of one mapping, by the compiled kernel."""
+    names = [memory.name for memory in problem.sub.memories]
+    found = problem.kernel.evaluate(*problem.arrays(mapping))
+    cycles, energy, compute, bound, overflow, short, network, read, written = found
+    keys = [
+        (row, column, (memory.name, operand))
+        for row, memory in enumerate(problem.sub.memories)
+        for column, operand in enumerate(OPERANDS)
+        if operand in memory.operands
+    ]
+    return Cost(
+        cycles,
+        energy,
+        compute,
+        names[bound] if bound >= 0 else None,
+        names[overflow] if overflow >= 0 else None,
+        short,
+        network,
+        {key: int(read[row, column]) for row, column, key in keys},
+        {key: int(written[row, column]) for row, column, key in keys},
+    )
+
+
+class Evaluation:
+    """The same by plain Python, step by step."""
+
+    def __init__(self, problem: Problem, mapping: Mapping) -> None:
+        self.problem, self.mapping, self.sub = problem, mapping, problem.sub
+        self.counter = Counter(problem.nest, problem.sub, mapping)
+        self.accesses = accesses(
+            problem.nest, problem.bits, problem.psum_bits, problem.sub, mapping
+        )
+        self.links = [
+            (operand, level, child, parent)
+            for operand in OPERANDS
+            for level, (child, parent) in enumerate(
+                zip(self.sub.levels(operand), self.sub.levels(operand)[1:], strict=False)
+            )
+        ]
+
+    def cost(self) -> Cost:
+        overflow, short = self.capacity()
+        cycles, bound = self.time()
+        read, written, network = self.traffic()
+        energy = network
+        for memory in self.sub.memories:
+            for operand in OPERANDS:
+                if operand in memory.operands:
+                    energy += memory.read_energy * read[memory.name, operand]
+                    energy += memory.write_energy * written[memory.name, operand]
+        energy += self.problem.leakage * cycles
+        return Cost(
+            cycles, energy, self.compute_cycles(), bound, overflow, short, network, read, written
+        )
+
+    def compute_cycles(self) -> int:
+        steps = math.prod(self.mapping.steps(self.problem.nest, dim) for dim in DIMS)
+        return steps * self.sub.cycles_per_mac
+
+    # -- energy ------------------------------------------------------------------------------
+    def traffic(
+        self,
+    ) -> tuple[dict[tuple[str, Operand], int], dict[tuple[str, Operand], int], float]:
+        """Bits read and written, and the energy of the network (fills, drains, refills)."""
+        keys = [(m.name, o) for m in self.sub.memories for o in OPERANDS if o in m.operands]
+        read: dict[tuple[str, Operand], int] = dict.fromkeys(keys, 0)
+        written: dict[tuple[str, Operand], int] = dict.fromkeys(keys, 0)
+        carried: dict[tuple[Operand, int, str], int] = {}
+        for access in self.accesses:
+            bits = access.bits * access.elements
+            side = written if access.write else read
+            side[access.memory, access.operand] += bits
+            at_child = access.write == (access.purpose in ("fill", "refill"))
+            if access.purpose != "compute" and at_child:
+                key = (access.operand, access.level, access.purpose)
+                carried[key] = carried.get(key, 0) + bits
+        network = 0.0
+        for operand, level, child, _ in self.links:
+            for purpose in ("fill", "drain", "refill"):
+                bits = carried.get((operand, level, purpose), 0)
+                network += child.transfer_energy * bits
+        return read, written, network
+
+    # -- capacity ----------------------------------------------------------------------------
+    def tile_bits(self, operand: Operand, level: int, memory: Memory) -> int:
+        """Bits of the operand's tile in one instance of a level."""
+        width = self.problem.bits.of(operand)
+        if operand == "O" and holds_partial_sums(self.counter, level):
+            width = self.problem.psum_bits
+        tile = self._point(operand, level)
+        return width * self.counter.footprint(operand, memory, tile)
+
+    def _point(self, operand: Operand, level: int) -> dict[Dim, int]:
+        return point_of(self.problem.nest, self.sub, self.mapping, operand, level).tile
+
+    def needs(self, memory: Memory) -> tuple[int, int]:
+        """Bits of all tiles, and with a second buffer for every tile that is ever replaced."""
+        once = twice = 0
+        for operand, level, child, _ in self.links:
+            if child.name == memory.name:
+                bits = self.tile_bits(operand, level, child)
+                once += bits
+                twice += bits * (1 + replaced(self.counter, operand, level))
+        return once, twice
+
+    def double_buffered(self, memory: Memory) -> bool:
+        if memory.buffering == "auto" and memory.size_bits is not None:
+            return self.needs(memory)[1] <= memory.size_bits
+        return memory.buffering != "single"
+
+    def capacity(self) -> tuple[str | None, int]:
+        """The first memory that is too small, and by how many bits."""
+        overflow, short = None, 0
+        for memory in self.sub.memories[:-1]:
+            need = self.needs(memory)[self.double_buffered(memory)]
+            if memory.size_bits is not None and need > memory.size_bits and overflow is None:
+                overflow, short = memory.name, need - memory.size_bits
+        for operand, level, child, _ in self.links:
+            if operand == "O" and child.complete_outputs:
+                tile = self._point("O", level)
+                if self.counter.first_visits("O", child, tile) > 1:
+                    overflow, short = child.name, 0
+        return overflow, short
+
+    # -- time --------------------------------------------------------------------------------
+    def load(self, memory: Memory, *, write: bool) -> int:
+        """Bits through one direction of the fullest instance."""
+        return sum(
+            access.bits * access.fullest
+            for access in self.accesses
+            if access.memory == memory.name and access.write == write
+        )
+
+    def transfer(self, operand: Operand, level: int, purpose: str, *, write: bool) -> int:
+        """Bits of one kind of transfer at the fullest instance of one end."""
+        return sum(
+            access.bits * access.fullest
+            for access in self.accesses
+            if (access.operand, access.level, access.purpose, access.write)
+            == (operand, level, purpose, write)
+        )
+
+    def time(self) -> tuple[int, str | None]:
+        """Cycles, and the memory that limits them."""
+        read = {m.name: float(self.load(m, write=False)) for m in self.sub.memories}
+        written = {m.name: float(self.load(m, write=True)) for m in self.sub.memories}
+        serial = dict.fromkeys(read, 0.0)
+        prologue = self._first_tiles(read, written, serial)
+        epilogue = self._last_outputs(read, written, serial)
+        compute, bound = self.compute_cycles(), None
+        time = compute + float(self.sub.skew.cycles * self._folds())
+        for memory in self.sub.memories:
+            time += serial[memory.name]
+            if serial[memory.name] > compute:
+                bound = memory.name
+            if memory.one_port:
+                busy = (read[memory.name] + written[memory.name]) / memory.read_bandwidth
+            else:
+                busy = max(
+                    read[memory.name] / memory.read_bandwidth,
+                    written[memory.name] / memory.write_bandwidth,
+                )
+            if busy > time:
+                time, bound = busy, memory.name
+        return math.ceil(prologue + time + epilogue), bound
+
+    def _folds(self) -> int:
+        """How often the array is filled and drained."""
+        skew = self.sub.skew
+        if skew.per == "layer" or len(self.sub.levels(skew.operand)) < 2:
+            return 1
+        tile = self._point(skew.operand, 0)
+        return math.prod(-(-self.mapping.steps(self.problem.nest, dim) // tile[dim]) for dim in DIMS)
+
+    def _stalls(self, operand: Operand, level: int, child: Memory) -> bool:
+        """Whether the array waits while this level is filled or emptied."""
+        return replaced(self.counter, operand, level) and not self.double_buffered(child)
+
+    def _first_tiles(
+        self, read: dict[str, float], written: dict[str, float], serial: dict[str, float]
+    ) -> float:
+        """Time to bring the first tiles in; takes them off the ports' steady load.
+
+        Fills that stall are added to `serial` instead.
+        """
+        prologue = 0.0
+        for parent in self.sub.memories:
+            source, sink = 0.0, 0.0
+            for operand, level, child, above in self.links:
+                if operand == "O" or above.name != parent.name:
+                    continue
+                if self._stalls(operand, level, child):
+                    serial[child.name] += max(
+                        self.transfer(operand, level, "fill", write=False) / parent.read_bandwidth,
+                        self.transfer(operand, level, "fill", write=True) / child.write_bandwidth,
+                    )
+                    continue
+                tile = self._point(operand, level)
+                bits = self.problem.bits.of(operand) * self.counter.footprint(operand, parent, tile)
+                source += bits
+                read[parent.name] = max(read[parent.name] - bits, 0.0)
+                bits = self.tile_bits(operand, level, child)
+                sink = max(sink, bits / child.write_bandwidth)
+                written[child.name] = max(written[child.name] - bits, 0.0)
+            prologue += max(source / parent.read_bandwidth, sink)
+        return prologue
+
+    def _last_outputs(
+        self, read: dict[str, float], written: dict[str, float], serial: dict[str, float]
+    ) -> float:
+        """Time for the last outputs to leave; the counterpart of `_first_tiles`."""
+        epilogue = 0.0
+        everything = {dim: self.mapping.steps(self.problem.nest, dim) for dim in DIMS}
+        for operand, level, child, parent in self.links:
+            if operand != "O":
+                continue
+            if self._stalls("O", level, child):
+                for purpose, source, sink in (("drain", child, parent), ("refill", parent, child)):
+                    serial[child.name] += max(
+                        self.transfer("O", level, purpose, write=False) / source.read_bandwidth,
+                        self.transfer("O", level, purpose, write=True) / sink.write_bandwidth,
+                    )
+                continue
+            tile = self._point("O", level)
+            final, partial = self.problem.bits.O, self.problem.psum_bits
+            whole = level > 0 and self.counter.visits("O", child, everything) == 1
+            bits = (final if whole else partial) * self.counter.footprint("O", child, tile)
+            read_time = bits / child.read_bandwidth
+            read[child.name] = max(read[child.name] - bits, 0.0)
+            whole = self.counter.visits("O", parent, everything) == 1
+            bits = (final if whole else partial) * self.counter.footprint("O", parent, tile)
+            written[parent.name] = max(written[parent.name] - bits, 0.0)
+            epilogue += max(read_time, bits / parent.write_bandwidth)
+        return epilogue
+
+
+def evaluate_plainly(problem: Problem, mapping: Mapping) -> Cost:
+    """The cost of one mapping, by plain Python: the kernel's twin."""
+    return Evaluation(problem, mapping).cost()
+
