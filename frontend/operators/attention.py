@@ -75,15 +75,26 @@ class Operands:
     score: tuple[Tensor, ...] = ()
 
 
+_NOTHING = Cost()
+
+
 def attention_core(
-    node: NodeView, heads: Heads, operands: Operands, per_score: Cost, output: Tensor
+    node: NodeView,
+    heads: Heads,
+    operands: Operands,
+    per_score: Cost,
+    output: Tensor,
+    per_row: Cost = _NOTHING,
 ) -> list[Layer]:
-    """Scores, softmax (with `per_score` for scaling and masking) and context."""
+    """Scores, softmax and context.
+
+    The softmax does `per_score` beside its own work (scaling, masking), and `per_row`.
+    """
     shape = (heads.groups, heads.rows, heads.total)
     scores = inner_tensor(node, "scores", shape, output.bits)
     weights = inner_tensor(node, "softmax", shape, output.bits)
     element, row = SOFTMAX
-    cost = (element + per_score) * heads.scores + row * (heads.groups * heads.rows)
+    cost = (element + per_score) * heads.scores + (row + per_row) * (heads.groups * heads.rows)
     return [
         contraction_layer(
             scores.name,
@@ -145,6 +156,29 @@ def cached(
         part=part,
     )
     return (present,), [move]
+
+
+Caches = tuple[tuple[Tensor, ...], tuple[Tensor, ...], int, list[Layer]]
+
+
+def separate_caches(
+    node: NodeView,
+    key: Tensor,
+    value: Tensor,
+    past: tuple[int, int],
+    new: int,
+    elements: tuple[int, int],
+) -> Caches:
+    """Where keys and values are read, how many positions they have, and the caches' updates."""
+    outputs = [*node.outputs, None, None]
+    past_key, past_value = node.optional(past[0]), node.optional(past[1])
+    keys, moves = cached(node, key, past_key, outputs[1], "present_key", elements[0])
+    values, more = cached(node, value, past_value, outputs[2], "present_value", elements[1])
+    if outputs[1] is not None:
+        total = outputs[1].shape[2]
+    else:
+        total = new + (past_key.shape[2] if past_key is not None else 0)
+    return keys, values, total, [*moves, *more]
 
 
 def score_cost(*, masks: int, softcap: bool, masked: bool) -> Cost:
