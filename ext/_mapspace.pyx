@@ -612,6 +612,8 @@ cdef struct Lattice:
 
 cdef struct Link:
     int operand, level, child, parent
+    double* child_traffic   # (points,) elements at the child's end (of O: drained)
+    double* parent_traffic  # (points,) elements at the parent's end
     double* cost       # (points,)
     double* legal      # (points,) or (2, points) for O: cost, INFINITY where it does not fit
     long* held         # (points,) elements to hold, doubled where that is due; -1 illegal
@@ -630,9 +632,6 @@ cdef class Search:
     cdef Space* s
     cdef Lattice lat
     cdef Link link[NO][MAXMEM]
-    cdef double read_weight[MAXMEM]
-    cdef double write_weight[MAXMEM]
-    cdef double transfer_weight[MAXMEM]
     cdef double* best
     cdef int states[NO]
     cdef int total_states
@@ -652,6 +651,8 @@ cdef class Search:
         cdef int x, j
         for x in range(NO):
             for j in range(MAXMEM):
+                free(self.link[x][j].child_traffic)
+                free(self.link[x][j].parent_traffic)
                 free(self.link[x][j].cost)
                 free(self.link[x][j].legal)
                 free(self.link[x][j].held)
@@ -662,8 +663,7 @@ cdef class Search:
         free(self.forbidden)
         free(self.reduced)
 
-    cdef int prepare(self, Problem* p, Space* s, list sizes, double[::1] read_weight,
-                     double[::1] write_weight, double[::1] transfer_weight) except -1:
+    cdef int prepare(self, Problem* p, Space* s, list sizes) except -1:
         cdef int d, i, k, x, j, m
         cdef long[::1] values
         self.p = p
@@ -684,10 +684,6 @@ cdef class Search:
                     if values[i] % values[k] == 0 or i == self.lat.count[d] - 1:
                         self.lat.before[d][i][self.lat.befores[d][i]] = k
                         self.lat.befores[d][i] += 1
-        for m in range(p.memories):
-            self.read_weight[m] = read_weight[m]
-            self.write_weight[m] = write_weight[m]
-            self.transfer_weight[m] = transfer_weight[m]
         self.total_states = 1
         for x in range(NO):
             self.states[x] = p.levels[x]
@@ -703,6 +699,8 @@ cdef class Search:
                 self.link[x][j].level = j
                 self.link[x][j].child = p.level[x][j]
                 self.link[x][j].parent = p.level[x][j + 1]
+                self.link[x][j].child_traffic = <double*>malloc(self.lat.points * sizeof(double))
+                self.link[x][j].parent_traffic = <double*>malloc(self.lat.points * sizeof(double))
                 self.link[x][j].cost = <double*>malloc(self.lat.points * sizeof(double))
                 self.link[x][j].legal = <double*>malloc(
                     (2 if x == O else 1) * self.lat.points * sizeof(double))
@@ -747,82 +745,126 @@ cdef class Search:
             self.forbidden[at] = INFINITY if grown and open_ else 0
 
     cdef void fill_link(self, int x, int j) noexcept nogil:
-        """Cost and footprint of a link at every tile."""
+        """Traffic and footprint of a link at every tile, from tables over the tile sizes of each dim."""
         cdef Link* link = &self.link[x][j]
         cdef Problem* p = self.p
         cdef Space* s = self.s
         cdef Memory* memory = &p.memory[link.child]
-        cdef long tile[ND]
-        cdef long at, base_child, drains, merged, parts, size
-        cdef double child_halo[2][MAXSIZES][MAXSIZES]
-        cdef double parent_halo[2][MAXSIZES][MAXSIZES]
+        cdef long child_visits[ND][MAXSIZES]
+        cdef long parent_visits[ND][MAXSIZES]
+        cdef long first[ND][MAXSIZES]
+        cdef long child_halo[2][MAXSIZES][MAXSIZES]
+        cdef long parent_halo[2][MAXSIZES][MAXSIZES]
         cdef long held_halo[2][MAXSIZES][MAXSIZES]
-        cdef int index[ND]
-        cdef int d, a, b, axis, legal, child_final, final_here
-        cdef double cost
+        cdef int digit[ND]
+        cdef int d, a, b, axis, legal, whole, complete
+        cdef long at, size, from_child, from_parent, visits_child, visits_parent, held
+        size = plain_elements(p, s, link.child, x, 0)
+        for d in range(ND):
+            digit[d] = 0
+            for a in range(self.lat.count[d]):
+                if RELEVANT[x][d]:
+                    child_visits[d][a] = 1
+                    parent_visits[d][a] = 1
+                    first[d][a] = 1
+                    if not (x == I and d >= OY):
+                        first[d][a] = first_of(s, link.child, d, self.lat.size[d][a])
+                else:
+                    child_visits[d][a] = visits_of(s, link.child, d, self.lat.size[d][a])
+                    parent_visits[d][a] = visits_of(s, link.parent, d, self.lat.size[d][a])
+                    first[d][a] = 1
         if x == I:
             for axis in range(2):
                 for a in range(self.lat.count[OY + axis]):
                     for b in range(self.lat.count[FY + axis]):
-                        child_halo[axis][a][b] = halo(p, s, link.child, axis, self.lat.size[OY + axis][a],
-                                                      self.lat.size[FY + axis][b], 0, 0, 0)
-                        if p.memory[link.parent].instances == 1 and memory.instances == 1:
-                            parent_halo[axis][a][b] = child_halo[axis][a][b]
-                        else:
-                            parent_halo[axis][a][b] = halo(
-                                p, s, link.parent, axis, self.lat.size[OY + axis][a],
-                                self.lat.size[FY + axis][b], 0, 0, 0)
-                        held_halo[axis][a][b] = halo_footprint(
-                            p, s, link.child, axis, self.lat.size[OY + axis][a], self.lat.size[FY + axis][b])
-        base_child = plain_elements(p, s, link.child, x, 0)
-        size = base_child
+                        self.fill_halo(link, axis, a, b, child_halo, parent_halo, held_halo)
         for at in range(self.lat.points):
+            visits_child = 1
+            visits_parent = 1
+            held = 1
+            legal = self.forbidden[at] == 0
+            whole = 1
+            complete = 1
             for d in range(ND):
-                index[d] = (at // self.lat.stride[d]) % self.lat.count[d]
-                tile[d] = self.lat.size[d][index[d]]
-            legal = 1
-            for d in range(ND):
-                if RELEVANT[x][d] and tile[d] > 1 and not memory.tiled[x][d]:
-                    legal = 0
-            if x == O:
-                drains = visits(p, s, link.child, O, tile)
-                merged = visits(p, s, link.parent, O, tile)
-                parts = visits(p, s, link.parent, O, s.steps)
-                self.reduced[j * self.lat.points + at] = merged == 1
-                if memory.complete and first_visits(s, O, tile) > 1:
-                    legal = 0
-                child_final = j > 0 and visits(p, s, link.child, O, s.steps) == 1
-                final_here = parts == 1
-                cost = (p.psum * (drains - child_final) + p.bits[O] * child_final) * \
-                    (self.read_weight[link.child] + self.transfer_weight[link.child])
-                cost += (p.psum * (merged - final_here) + p.bits[O] * final_here) * \
-                    self.write_weight[link.parent]
-                cost += p.psum * (merged - parts) * (
-                    self.read_weight[link.parent] + self.write_weight[link.child]
-                    + self.transfer_weight[link.child])
-                if j == 0:  # a fresh start spares the read of the first update
-                    cost -= p.psum * (drains - (merged - parts)) * self.read_weight[link.child]
-                cost *= size
-            else:
-                cost = p.bits[x] * base_child * (
-                    <double>visits(p, s, link.child, x, tile)
-                    * (child_halo[0][index[OY]][index[FY]] * child_halo[1][index[OX]][index[FX]] if x == I else 1)
-                    * (self.write_weight[link.child] + self.transfer_weight[link.child])
-                    + <double>visits(p, s, link.parent, x, tile)
-                    * (parent_halo[0][index[OY]][index[FY]] * parent_halo[1][index[OX]][index[FX]] if x == I else 1)
-                    * self.read_weight[link.parent])
-            link.cost[at] = cost
-            if not legal or self.forbidden[at] > 0:
-                link.held[at] = -1
-                continue
-            link.held[at] = 1
-            for d in range(ND):
-                if RELEVANT[x][d] and not (x == I and d >= OY):
-                    link.held[at] *= first_of(s, link.child, d, tile[d])
+                a = digit[d]
+                visits_child *= child_visits[d][a]
+                visits_parent *= parent_visits[d][a]
+                held *= first[d][a]
+                if RELEVANT[x][d]:
+                    whole &= <int>(a == self.lat.count[d] - 1)
+                    if a > 0 and not memory.tiled[x][d]:
+                        legal = 0
+                else:
+                    complete &= <int>(a == self.lat.count[d] - 1)
+            from_child = size * visits_child
+            from_parent = size * visits_parent
             if x == I:
-                link.held[at] *= held_halo[0][index[OY]][index[FY]] * held_halo[1][index[OX]][index[FX]]
-            if memory.buffering == DOUBLE:
-                link.held[at] *= 1 + replaced(s, x, tile)
+                for axis in range(2):
+                    a = digit[OY + axis]
+                    b = digit[FY + axis]
+                    from_child *= child_halo[axis][a][b]
+                    from_parent *= parent_halo[axis][a][b]
+                    held *= held_halo[axis][a][b]
+            elif x == O:
+                self.reduced[j * self.lat.points + at] = visits_parent == 1
+                if memory.complete and not complete:
+                    legal = 0
+            link.child_traffic[at] = from_child
+            link.parent_traffic[at] = from_parent
+            if memory.buffering == DOUBLE and not whole:
+                held *= 2
+            link.held[at] = held if legal else -1
+            for d in range(ND):  # the next tile
+                digit[d] += 1
+                if digit[d] < self.lat.count[d]:
+                    break
+                digit[d] = 0
+
+    cdef void fill_halo(self, Link* link, int axis, int a, int b, long child[2][MAXSIZES][MAXSIZES],
+                        long parent[2][MAXSIZES][MAXSIZES], long held[2][MAXSIZES][MAXSIZES]) noexcept nogil:
+        cdef long o = self.lat.size[OY + axis][a], f = self.lat.size[FY + axis][b]
+        child[axis][a][b] = halo(self.p, self.s, link.child, axis, o, f, 0, 0, 0)
+        if can_slide(self.s, link.child, axis):  # neither end splits the axis
+            parent[axis][a][b] = child[axis][a][b]
+        else:
+            parent[axis][a][b] = halo(self.p, self.s, link.parent, axis, o, f, 0, 0, 0)
+        held[axis][a][b] = halo_footprint(self.p, self.s, link.child, axis, o, f)
+
+    cdef void weigh(self, double[::1] read_weight, double[::1] write_weight, double[::1] transfer_weight) noexcept nogil:
+        """The cost of every link at every tile, from its traffic."""
+        cdef int x, j, child_final, final_here
+        cdef long at, parts, size, drains, merged
+        cdef double read_child, write_child, read_parent, write_parent, transfer, cost
+        cdef Problem* p = self.p
+        cdef Link* link
+        for x in range(NO):
+            for j in range(p.levels[x] - 1):
+                link = &self.link[x][j]
+                transfer = transfer_weight[link.child]
+                read_child = read_weight[link.child]
+                write_child = write_weight[link.child]
+                read_parent = read_weight[link.parent]
+                write_parent = write_weight[link.parent]
+                if x != O:
+                    for at in range(self.lat.points):
+                        link.cost[at] = p.bits[x] * (
+                            link.child_traffic[at] * (write_child + transfer)
+                            + link.parent_traffic[at] * read_parent)
+                    continue
+                size = plain_elements(p, self.s, link.child, O, 0)
+                parts = visits(p, self.s, link.parent, O, self.s.steps)
+                child_final = j > 0 and visits(p, self.s, link.child, O, self.s.steps) == 1
+                final_here = parts == 1
+                for at in range(self.lat.points):
+                    drains = <long>link.child_traffic[at]
+                    merged = <long>link.parent_traffic[at]
+                    cost = (p.psum * (drains - child_final * size) + p.bits[O] * child_final * size) \
+                        * (read_child + transfer)
+                    cost += (p.psum * (merged - final_here * size) + p.bits[O] * final_here * size) * write_parent
+                    cost += p.psum * (merged - parts * size) * (read_parent + write_child + transfer)
+                    if j == 0:  # a fresh start spares the read of the first update
+                        cost -= p.psum * (drains - (merged - parts * size)) * read_child
+                    link.cost[at] = cost
 
     cdef inline int fits(self, int x, int j, long at, int whole) noexcept nogil:
         """Whether a link may close here; `whole`: the level holds final outputs."""
@@ -1199,24 +1241,32 @@ cdef class Kernel:
         return (int(cost.cycles), cost.energy, cost.compute, cost.bound, cost.overflow, cost.short_bits,
                 cost.network, read, written)
 
-    def best_temporal(self, long[:, ::1] spatial, list sizes, double[::1] read_weight,
-                      double[::1] write_weight, double[::1] transfer_weight, int nodes, double above):
-        """The temporal mapping with the least weighted traffic, for one spatial mapping.
+    def best_temporal(self, long[:, ::1] spatial, list sizes, list weightings, int nodes):
+        """For one spatial mapping, the temporal mapping with the least weighted traffic.
 
         Args:
             spatial: (n, 3) axis, dim, factor.
             sizes: per dim the tile sizes to consider, ascending, from 1 to all steps.
-            read_weight, write_weight, transfer_weight: (memories,) cost per bit.
+            weightings: triples of (memories,) arrays: cost per bit read, written, carried.
             nodes: how often the search may tighten the limits of a shared memory.
-            above: give up once no mapping cheaper than this is left.
 
         Returns:
-            (loops (n, 2), bounds (3, 10), lower bound, exact): loops is None where none fits or
-            none is cheaper than `above`. The bound and the weighted cost leave out what does not
-            depend on the temporal mapping. `exact` where the mapping meets the bound.
+            For every weighting (loops (n, 2), bounds (3, 10), lower bound, exact); loops is None
+            where nothing fits. The bound leaves out what does not depend on the temporal mapping;
+            `exact`: the mapping meets the bound.
         """
         cdef Space s
         cdef Search search = Search()
+        make_space(&self.p, spatial, &s)
+        search.prepare(&self.p, &s, sizes)
+        found = []
+        for read_weight, write_weight, transfer_weight in weightings:
+            search.weigh(read_weight, write_weight, transfer_weight)
+            found.append(self.best_weighted(search, nodes))
+        return found
+
+    cdef tuple best_weighted(self, Search search, int nodes):
+        """Best first over limits for the operands that share a memory."""
         cdef double cost
         cdef long loops[2 * MAXLOOPS]
         cdef long bounds[NO][MAXMEM]
@@ -1224,16 +1274,14 @@ cdef class Kernel:
         cdef int whole[MAXMEM]
         cdef long used[NO][MAXMEM]
         cdef int n = 0, x, j, worst, number = 0, pushed = 0
-        make_space(&self.p, spatial, &s)
-        search.prepare(&self.p, &s, sizes, read_weight, write_weight, transfer_weight)
-        root = tuple(tuple(search.limit[x][j] for j in range(self.p.levels[x] - 1)) for x in range(NO))
+        root = tuple(
+            tuple(self.p.memory[self.p.level[x][j]].size for j in range(self.p.levels[x] - 1))
+            for x in range(NO))
         queue = [(-INFINITY, 0, root, tuple((0,) * len(row) for row in root))]
         worst = 0
         bound = INFINITY
         while queue and worst >= 0 and number < nodes:
             bound, _, limits, floors = heapq.heappop(queue)
-            if bound >= above:
-                return None, None, bound, True
             cost = self.solve(search, limits)
             number += 1
             if cost == INFINITY:
@@ -1243,8 +1291,6 @@ cdef class Kernel:
                 heapq.heappush(queue, (cost, pushed, limits, floors))
                 continue
             bound = cost
-            if bound >= above:
-                return None, None, bound, True
             n = search.trace(loops, bounds, points, whole)
             worst = self.overfull(search, points, whole, used)
             if worst >= 0:

@@ -88,19 +88,17 @@ def temporal_mappings(
     sizes = tile_sizes(problem, [probe.steps(problem.nest, dim) for dim in DIMS])
     placed = problem.arrays(probe)[0]
     found: dict[Mapping, None] = {}
-    for weights in weightings(problem, objective):
-        loops, bounds, _, _ = problem.kernel.best_temporal(
-            placed, sizes, *weights, NODES, math.inf
-        )
-        if loops is None:
-            break  # what fits does not depend on the weights
-        found[_mapping(problem, spatial, loops, bounds)] = None
+    weights = weightings(problem, objective)
+    for loops, bounds, _, _ in problem.kernel.best_temporal(placed, sizes, weights, NODES):
+        if loops is not None:
+            found[mapping_of(problem, spatial, loops, bounds)] = None
     return list(found)
 
 
-def _mapping(
+def mapping_of(
     problem: Problem, spatial: tuple[Unroll, ...], loops: Integers, bounds: Integers
 ) -> Mapping:
+    """A mapping from the kernel's arrays."""
     levels = [len(problem.sub.levels(operand)) - 1 for operand in OPERANDS]
     inside = [tuple(int(b) for b in bounds[row, :count]) for row, count in enumerate(levels)]
     temporal = tuple(Loop(DIMS[dim], int(factor)) for dim, factor in loops.tolist())

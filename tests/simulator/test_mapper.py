@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chiploom.frontend.nest import DIMS, LoopNest, OperandBits
 from chiploom.simulator.cost import Cost, evaluate
 from chiploom.simulator.exhaustive import loop_orders, mappings
-from chiploom.simulator.mapper import _mapping, tile_candidates
+from chiploom.simulator.mapper import mapping_of, tile_candidates
 from chiploom.simulator.mapping import Mapping, check
 from chiploom.simulator.problem import Problem
 from chiploom.simulator.spatial import unrollings
@@ -74,18 +74,17 @@ def test_search_equals_enumeration(data: st.DataObject) -> None:
         for mapping in mappings(problem, spatial, sizes)
         if (cost := evaluate(problem, mapping)).overflow is None
     ]
-    loops, bounds, _, exact = problem.kernel.best_temporal(
+    ((loops, bounds, _, exact),) = problem.kernel.best_temporal(
         problem.arrays(probe)[0],
         [np.array(s, dtype=np.int64) for s in sizes],
-        *(np.array(w) for w in weights),
+        [tuple(np.array(w) for w in weights)],
         10_000,
-        math.inf,
     )
     assert exact
     if loops is None:
         assert not values
         return
-    found = _mapping(problem, spatial, loops, bounds)
+    found = mapping_of(problem, spatial, loops, bounds)
     assert check(found, nest, sub) == []
     cost = evaluate(problem, found)
     assert cost.overflow is None
