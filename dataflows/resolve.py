@@ -18,6 +18,7 @@ from .units import Bandwidth
 
 GIVEN = "given by the spec"
 NOT_GIVEN = "not given, counted as 0"
+NOT_IN_SOURCE = "not in that source, counted as 0"
 
 #: Up to this capacity a memory is registers unless the spec says otherwise (64 words of 16 bit):
 #: below CACTI's smallest SRAM, and what Eyeriss built its input and psum scratchpads of.
@@ -140,6 +141,7 @@ def _array_costs(
         macro = sram(technology.node, stated.size, _access_width(stated, read_bandwidth))
         energy = (macro.read_energy, macro.write_energy)
         area, leakage, source = macro.area_mm2, macro.leakage_mw, macro.source
+        leakage_source = source
     return (
         (
             energy[0] if given_read is None else given_read,
@@ -150,7 +152,7 @@ def _array_costs(
         _sources(stated.source, [
             ("energy", _either(given_read, given_write, source)),
             ("area", source if stated.area is None else GIVEN),
-            ("leakage", source if stated.leakage is None else GIVEN),
+            ("leakage", leakage_source if stated.leakage is None else GIVEN),
         ]),
     )  # fmt: skip
 

@@ -134,7 +134,7 @@ def register(node_nm: float) -> Register:
         sorted((float(row["node_nm"]), float(row[column]) / int(row["width_bits"])) for row in rows)
         for column in ("energy_pj", "area_um2")
     )
-    text = f"{_CITE['aladdin']}, register at {node_nm:g} nm (no leakage given there)"
+    text = f"{_CITE['aladdin']}, register at {node_nm:g} nm"
     if outside(energy, node_nm):
         text += f", extrapolated to {node_nm:g} nm"
     return Register(log_log(energy, node_nm), log_log(area, node_nm) * 1e-6, text)
