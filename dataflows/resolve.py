@@ -131,17 +131,13 @@ def _array_costs(
     )
     if as_registers:
         bit = register(technology.node)
-        energy, area, leakage, source = (
-            (bit.energy,) * 2,
-            bit.area_mm2 * stated.size,
-            0.0,
-            bit.source,
-        )
+        energy, area, leakage = (bit.energy, bit.energy), bit.area_mm2 * stated.size, 0.0
+        source, leakage_source = bit.source, NOT_IN_SOURCE
     else:
         macro = sram(technology.node, stated.size, _access_width(stated, read_bandwidth))
         energy = (macro.read_energy, macro.write_energy)
-        area, leakage, source = macro.area_mm2, macro.leakage_mw, macro.source
-        leakage_source = source
+        area, leakage = macro.area_mm2, macro.leakage_mw
+        source = leakage_source = macro.source
     return (
         (
             energy[0] if given_read is None else given_read,

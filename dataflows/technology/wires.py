@@ -12,7 +12,7 @@ def wire_energy(node_nm: float) -> float:
     """pJ to move one bit by one millimetre.
 
     The source gives 40 nm, and that the capacitance of a millimetre of wire stays about the same
-    over the generations; so one figure serves all nodes, and lower supply voltages are not credited.
+    over the generations; so one figure serves all nodes. Lower voltages are not credited.
     """
     rows = read_table("wires")
     points = sorted((float(row["node_nm"]), float(row["energy_pj_per_bit_mm"])) for row in rows)
