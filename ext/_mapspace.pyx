@@ -1004,21 +1004,27 @@ cdef class Search:
 
     cdef void grow(self, double* g) noexcept nogil:
         """Every loop between closings: g = min over the tiles inside."""
-        cdef int d, i, k
+        cdef int d
+        for d in range(ND):
+            if not self.p.sequential[d]:
+                self.grow_dim(g, d)
+        for d in range(ND):  # outermost, from tiles that span everything else
+            if self.p.sequential[d]:
+                self.grow_dim(g, d)
+
+    cdef void grow_dim(self, double* g, int d) noexcept nogil:
+        cdef int i, k
         cdef long block, number, start, source, inner
         cdef double value
-        for d in range(ND):
-            if self.lat.count[d] == 1:
-                continue
-            block = self.lat.stride[d] * self.lat.count[d]
-            for number in range(self.lat.points // block):
-                for i in range(1, self.lat.count[d]):
-                    start = number * block + i * self.lat.stride[d]
-                    for k in range(self.lat.befores[d][i]):
-                        source = number * block + self.lat.before[d][i][k] * self.lat.stride[d]
-                        for inner in range(self.lat.stride[d]):
-                            value = g[source + inner] + self.forbidden[start + inner]
-                            g[start + inner] = value if value < g[start + inner] else g[start + inner]
+        block = self.lat.stride[d] * self.lat.count[d]
+        for number in range(self.lat.points // block):
+            for i in range(1, self.lat.count[d]):
+                start = number * block + i * self.lat.stride[d]
+                for k in range(self.lat.befores[d][i]):
+                    source = number * block + self.lat.before[d][i][k] * self.lat.stride[d]
+                    for inner in range(self.lat.stride[d]):
+                        value = g[source + inner] + self.forbidden[start + inner]
+                        g[start + inner] = value if value < g[start + inner] else g[start + inner]
 
     cdef double run(self) noexcept nogil:
         """Fill `best`; the least cost of a whole mapping, INFINITY where none fits."""
@@ -1257,11 +1263,18 @@ cdef class Kernel:
         """
         cdef Space s
         cdef Search search = Search()
+        cdef double[::1] reads
+        cdef double[::1] writes
+        cdef double[::1] transfers
         make_space(&self.p, spatial, &s)
         search.prepare(&self.p, &s, sizes)
         found = []
         for read_weight, write_weight, transfer_weight in weightings:
-            search.weigh(read_weight, write_weight, transfer_weight)
+            reads = read_weight
+            writes = write_weight
+            transfers = transfer_weight
+            with nogil:
+                search.weigh(reads, writes, transfers)
             found.append(self.best_weighted(search, nodes))
         return found
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..frontend.nest import DIMS, OPERANDS, RELEVANT
+from .bounds import roofline
 from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapping import Loop, Mapping, Unroll
@@ -51,7 +52,7 @@ def map_nest(problem: Problem, objective: Objective) -> Mapped:
         NoMappingError: no mapping is legal, however small its tiles.
     """
     best: Mapped | None = None
-    bound = lower_bound(problem, objective)
+    bound = roofline(problem).of(objective)
     options = unrollings(problem.nest, problem.sub)
     for number, spatial in enumerate([*options, ()]):
         if best is not None and number >= SPATIAL_TRIED:
@@ -163,42 +164,6 @@ def tile_candidates(steps: int, most: int) -> tuple[int, ...]:
         step = (len(ordered) - 1) / (most - 1)
         ordered = sorted({ordered[round(step * number)] for number in range(most)})
     return tuple(ordered)
-
-
-def lower_bound(problem: Problem, objective: Objective) -> float:
-    """A value that no mapping can beat.
-
-    Cycles: all PEs busy always, or the DRAM with every operand once. Energy: every operand
-    crosses every level once, and the innermost level feeds all PEs that share it at once.
-    """
-    nest, sub = problem.nest, problem.sub
-    traffic = {operand: nest.elements(operand) * problem.bits.of(operand) for operand in OPERANDS}
-    dram = sub.dram
-    read, write = traffic["W"] + traffic["I"], traffic["O"]
-    transfer = (
-        (read + write) / dram.read_bandwidth
-        if dram.one_port
-        else max(read / dram.read_bandwidth, write / dram.write_bandwidth)
-    )
-    cycles = max(-(-nest.macs * sub.cycles_per_mac // sub.pes), math.ceil(transfer))
-    energy = nest.macs * sub.mac_energy + problem.leakage * cycles
-    for operand in OPERANDS:
-        levels = sub.levels(operand)
-        for child, parent in zip(levels, levels[1:], strict=False):
-            ends = (child, parent) if operand == "O" else (parent, child)
-            energy += traffic[operand] * (ends[0].read_energy + ends[1].write_energy)
-        feeds = math.prod(axis.size for axis in sub.axes if axis.name in levels[0].shared)
-        if operand == "W":
-            energy += nest.macs / feeds * problem.bits.W * levels[0].read_energy
-        elif operand == "O":
-            energy += nest.macs / feeds * problem.psum_bits * levels[0].write_energy
-    match objective:
-        case "latency":
-            return float(cycles)
-        case "energy":
-            return energy
-        case "edp":
-            return energy * cycles
 
 
 def explain(problem: Problem) -> str:

@@ -52,7 +52,7 @@ def weighted(problem: Problem, cost: Cost, weights: Weights) -> float:
     return total
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.data())
 def test_search_equals_enumeration(data: st.DataObject) -> None:
     nest, sub = data.draw(small_nests()), data.draw(sub_accelerators())

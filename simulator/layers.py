@@ -1,0 +1,267 @@
+"""The cost of one layer: a mapped loop nest with what is fused into it, or a streamed layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from ..dataflows.accelerator import Accelerator, Memory, SubAccelerator
+from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLayer, VectorLayer
+from ..frontend.nest import DIMS, Operand, OperandBits
+from .bounds import roofline
+from .mapper import map_nest
+from .problem import Problem
+from .result import Fidelity, LayerResult, Objective
+
+Traffic = dict[tuple[str, Operand, str], int]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What a layer costs on one sub-accelerator.
+
+    Attributes:
+        sub: name of the sub-accelerator.
+        cycles: from its first fetch to its last write.
+        energy: pJ by component.
+        traffic: bits by (memory, operand, `read` or `write`).
+        bound: `compute`, `vector` or `memory:<level>`.
+        leakage: pJ per cycle; energy holds no leakage yet, `result` adds it.
+        Others as of `LayerResult`.
+    """
+
+    sub: SubAccelerator
+    cycles: int
+    energy: dict[str, float]
+    traffic: Traffic
+    bound: str
+    leakage: float
+    macs: int = 0
+    mapping: str = ""
+    optimal: bool = False
+    lower_bound: float = 0.0
+    note: str = ""
+    fused: tuple[str, ...] = field(default=())
+
+    def value(self, objective: Objective) -> float:
+        """The layer's share of an objective."""
+        energy = sum(self.energy.values()) + self.leakage * self.cycles
+        match objective:
+            case "latency":
+                return float(self.cycles)
+            case "energy":
+                return energy
+            case "edp":
+                return energy * self.cycles
+
+    def with_fused(
+        self, layer: ComputeLayer, sub: SubAccelerator, accelerator: Accelerator
+    ) -> LayerCost:
+        """The same with the vector work on the layer's outputs, done as they leave.
+
+        Vector work overlaps with the loop nest; its further operands share the DRAM's port.
+        """
+        if not layer.fused:
+            return self
+        scale = min(layer.bits.O, sub.precision.O) / layer.bits.O
+        extra = math.ceil(sum(work.read_bits for work in layer.fused) * scale)
+        energy, traffic = dict(self.energy), dict(self.traffic)
+        cycles = _vector_cycles(layer.fused, sub)
+        energy["vector"] = energy.get("vector", 0.0) + _vector_energy(layer.fused, sub)
+        dram = sub.dram
+        if extra:
+            key = f"{dram.name}.I.read"
+            energy[key] = energy.get(key, 0.0) + extra * dram.read_energy
+            traffic[dram.name, "I", "read"] = traffic.get((dram.name, "I", "read"), 0) + extra
+        busy = _dram_cycles(traffic, dram)
+        longest, bound = self.cycles, self.bound
+        if cycles > longest:
+            longest, bound = cycles, "vector"
+        if busy > longest:
+            longest, bound = busy, f"memory:{dram.name}"
+        return replace(
+            self,
+            cycles=longest,
+            energy=energy,
+            traffic=traffic,
+            bound=bound,
+            fused=tuple(work.work.op for work in layer.fused),
+        )
+
+    def result(self, graph: LayerGraph, layer: Layer, start: int) -> LayerResult:
+        """As an entry of a result."""
+        kind = {ComputeLayer: "compute", VectorLayer: "vector", MoveLayer: "move"}[type(layer)]
+        dims = (
+            dict(zip(DIMS, layer.nest.sizes, strict=True)) if isinstance(layer, ComputeLayer) else {}
+        )
+        energy = dict(self.energy)
+        if self.leakage:
+            energy["leakage"] = self.leakage * self.cycles
+        dram = self.sub.dram.name
+        dram_bits = sum(bits for (memory, _, _), bits in self.traffic.items() if memory == dram)
+        return LayerResult(
+            name=layer.name,
+            model=graph.name,
+            op=layer.op,
+            kind=kind,  # type: ignore[arg-type]
+            dims=dims,
+            sub_accelerator=self.sub.name,
+            start_cycle=start,
+            cycles=self.cycles,
+            energy_by_component={name: pj for name, pj in energy.items() if pj},
+            macs=self.macs,
+            dram_bytes=-(-dram_bits // 8),
+            utilization=self.macs / (self.cycles * self.sub.pes) if self.cycles else 0.0,
+            bound=self.bound,
+            traffic={".".join(key): bits for key, bits in self.traffic.items() if bits},
+            mapping=self.mapping,
+            optimal=self.optimal,
+            lower_bound=self.lower_bound,
+            fused=self.fused,
+            note=self.note,
+        )
+
+
+def leakage_per_cycle(accelerator: Accelerator) -> float:
+    """pJ that the whole chip leaks in a cycle."""
+    milliwatts = sum(
+        sub.mac_leakage_mw + sub.vector.leakage_mw + sum(m.leakage_mw for m in sub.memories)
+        for sub in accelerator.sub_accelerators
+    )
+    return milliwatts * 1e9 / accelerator.clock_hz
+
+
+def problem_of(layer: ComputeLayer, sub: SubAccelerator, accelerator: Accelerator) -> Problem:
+    """A layer's loop nest at the widths that the datapath takes."""
+    bits = OperandBits(
+        min(layer.bits.W, sub.precision.W),
+        min(layer.bits.I, sub.precision.I),
+        min(layer.bits.O, sub.precision.O),
+    )
+    psum = max(sub.precision.psum, bits.O)
+    return Problem(layer.nest, bits, psum, sub, leakage_per_cycle(accelerator))
+
+
+def compute_cost(problem: Problem, objective: Objective, fidelity: Fidelity) -> LayerCost:
+    """The cost of a loop nest alone.
+
+    Raises:
+        NoMappingError: no mapping is legal.
+    """
+    sub = problem.sub
+    if fidelity == "roofline":
+        least = roofline(problem)
+        read, written, network = least.read_bits, least.write_bits, 0.0
+        bound = f"memory:{sub.dram.name}" if least.memory_bound else "compute"
+        cycles, text, optimal, lower = least.cycles, "", False, least.of(objective)
+    else:
+        found = map_nest(problem, objective)
+        read, written, network = (
+            found.cost.read_bits,
+            found.cost.write_bits,
+            found.cost.network_energy,
+        )
+        bound = f"memory:{found.cost.bound}" if found.cost.bound else "compute"
+        cycles, text = found.cost.cycles, found.mapping.describe(sub)
+        optimal, lower = found.optimal, found.lower_bound
+    traffic: Traffic = {(name, operand, "read"): bits for (name, operand), bits in read.items()}
+    traffic |= {(name, operand, "write"): bits for (name, operand), bits in written.items()}
+    energy = {"mac": problem.nest.macs * sub.mac_energy, "network": network}
+    energy |= _memory_energy(traffic, sub)
+    return LayerCost(
+        sub, cycles, energy, traffic, bound, problem.leakage, problem.nest.macs, text, optimal, lower
+    )
+
+
+def streamed_cost(
+    layer: VectorLayer | MoveLayer, graph: LayerGraph, sub: SubAccelerator, accelerator: Accelerator
+) -> LayerCost:
+    """The cost of a layer without a loop nest.
+
+    Its data comes from DRAM, passes the outermost on-chip memories that all PEs share (written
+    and read once each way) and the vector unit, and returns; all of it overlaps.
+    """
+    read, write = _deployed_bits(layer, graph, sub)
+    fused = layer.fused if isinstance(layer, VectorLayer) else ()
+    work: tuple[FusedWork, ...] = fused
+    if isinstance(layer, VectorLayer):
+        work = (FusedWork(layer.work), *fused)
+        read += sum(item.read_bits for item in fused)
+    traffic: Traffic = {
+        (sub.dram.name, "I", "read"): read,
+        (sub.dram.name, "O", "write"): write,
+    }
+    passages: tuple[tuple[Operand, int], ...] = (("I", read), ("O", write))
+    for operand, bits in passages:
+        buffer = _shared_buffer(sub, operand)
+        if buffer is not None:
+            traffic[buffer.name, operand, "write"] = bits
+            traffic[buffer.name, operand, "read"] = bits
+    energy = _memory_energy(traffic, sub)
+    busy, cycles = _dram_cycles(traffic, sub.dram), _vector_cycles(work, sub)
+    if work:
+        energy["vector"] = _vector_energy(work, sub)
+    return LayerCost(
+        sub,
+        max(busy, cycles),
+        energy,
+        traffic,
+        "vector" if cycles > busy else f"memory:{sub.dram.name}",
+        leakage_per_cycle(accelerator),
+        fused=tuple(item.work.op for item in fused),
+    )
+
+
+def _deployed_bits(
+    layer: VectorLayer | MoveLayer, graph: LayerGraph, sub: SubAccelerator
+) -> tuple[int, int]:
+    """Bits read and written at the widths that the datapath keeps activations in."""
+
+    def scale(names: tuple[str, ...], limit: int) -> float:
+        widths = [graph.tensors[name].bits for name in names if name in graph.tensors]
+        return min(1.0, limit / max(widths)) if widths else 1.0
+
+    return (
+        math.ceil(layer.read_bits * scale(layer.inputs, sub.precision.I)),
+        math.ceil(layer.write_bits * scale((layer.output,), sub.precision.O)),
+    )
+
+
+def _shared_buffer(sub: SubAccelerator, operand: Operand) -> Memory | None:
+    """The outermost on-chip memory of an operand, if all PEs share it."""
+    for memory in reversed(sub.levels(operand)[:-1]):
+        if sub.instances(memory) == 1:
+            return memory
+    return None
+
+
+def _memory_energy(traffic: Traffic, sub: SubAccelerator) -> dict[str, float]:
+    by_name = {memory.name: memory for memory in sub.memories}
+    energy: dict[str, float] = {}
+    for (name, operand, direction), bits in traffic.items():
+        memory = by_name[name]
+        cost = memory.read_energy if direction == "read" else memory.write_energy
+        energy[f"{name}.{operand}.{direction}"] = bits * cost
+    return energy
+
+
+def _dram_cycles(traffic: Traffic, dram: Memory) -> int:
+    read = sum(b for (name, _, way), b in traffic.items() if name == dram.name and way == "read")
+    written = sum(b for (name, _, way), b in traffic.items() if name == dram.name and way == "write")
+    if dram.one_port:
+        return math.ceil((read + written) / dram.read_bandwidth)
+    return math.ceil(max(read / dram.read_bandwidth, written / dram.write_bandwidth))
+
+
+def _vector_cycles(work: tuple[FusedWork, ...], sub: SubAccelerator) -> int:
+    unit = sub.vector
+    slots = sum(w.work.simple_ops + w.work.special_ops * unit.special_cycles for w in work)
+    return -(-slots // unit.lanes)
+
+
+def _vector_energy(work: tuple[FusedWork, ...], sub: SubAccelerator) -> float:
+    unit = sub.vector
+    return sum(
+        w.work.simple_ops * unit.simple_energy + w.work.special_ops * unit.special_energy
+        for w in work
+    )

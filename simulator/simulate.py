@@ -1,0 +1,187 @@
+"""Networks on an accelerator: every layer mapped and costed, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from ..dataflows.accelerator import Accelerator, SubAccelerator
+from ..frontend.graph import ComputeLayer, Layer, LayerGraph
+from .layers import LayerCost, compute_cost, problem_of, streamed_cost
+from .problem import Problem
+from .result import (
+    Fidelity,
+    LayerResult,
+    ModelSummary,
+    Objective,
+    Result,
+    SpecSummary,
+)
+
+#: done, total, name of the layer just finished
+Progress = Callable[[int, int, str], None]
+
+
+def simulate(
+    graphs: LayerGraph | Sequence[LayerGraph],
+    accelerator: Accelerator,
+    *,
+    objective: Objective = "edp",
+    fidelity: Fidelity = "analytic",
+    progress: Progress | None = None,
+) -> Result:
+    """Cost of one or more networks, layer by layer in topological order.
+
+    Every layer starts with its inputs in DRAM and leaves its output there. Of several
+    sub-accelerators each layer takes the one that is best by the objective.
+
+    Args:
+        objective: what the mapper minimises for every layer.
+        fidelity: `analytic`, or `roofline` for bounds that no mapping can beat.
+        progress: called after every distinct layer.
+
+    Raises:
+        NoMappingError: a layer fits no sub-accelerator.
+    """
+    networks = [graphs] if isinstance(graphs, LayerGraph) else list(graphs)
+    mapped = _map_all(networks, accelerator, objective, fidelity, progress)
+    results: list[LayerResult] = []
+    cycle = 0
+    for graph in networks:
+        for layer in graph:
+            cost = _best(layer, graph, accelerator, objective, mapped)
+            results.append(cost.result(graph, layer, cycle))
+            cycle += cost.cycles
+    return Result(
+        tuple(_summary(graph) for graph in networks),
+        _spec_summary(accelerator, networks),
+        objective,
+        fidelity,
+        tuple(results),
+    )
+
+
+Costs = dict[Problem, LayerCost | Exception]
+
+
+def _map_all(
+    networks: list[LayerGraph],
+    accelerator: Accelerator,
+    objective: Objective,
+    fidelity: Fidelity,
+    progress: Progress | None,
+) -> Costs:
+    """Every distinct (loop nest, widths, sub-accelerator), mapped once, on all cores."""
+    names: dict[Problem, str] = {}
+    for graph in networks:
+        for layer in graph.compute_layers:
+            for sub in accelerator.sub_accelerators:
+                names.setdefault(problem_of(layer, sub, accelerator), layer.name)
+    costs: Costs = {}
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        jobs = {pool.submit(_attempt, p, objective, fidelity): p for p in names}
+        for done, job in enumerate(as_completed(jobs), start=1):
+            costs[jobs[job]] = job.result()
+            if progress is not None:
+                progress(done, len(jobs), names[jobs[job]])
+    return costs
+
+
+def _attempt(problem: Problem, objective: Objective, fidelity: Fidelity) -> LayerCost | Exception:
+    from .errors import NoMappingError
+
+    try:
+        return compute_cost(problem, objective, fidelity)
+    except NoMappingError as error:
+        return error  # another sub-accelerator may take the layer
+
+
+def _best(
+    layer: Layer,
+    graph: LayerGraph,
+    accelerator: Accelerator,
+    objective: Objective,
+    mapped: Costs,
+) -> LayerCost:
+    """The cost on the sub-accelerator that is best by the objective."""
+    found: list[LayerCost] = []
+    failures: list[Exception] = []
+    for sub in accelerator.sub_accelerators:
+        if isinstance(layer, ComputeLayer):
+            cost = mapped[problem_of(layer, sub, accelerator)]
+            if isinstance(cost, Exception):
+                failures.append(cost)
+                continue
+            found.append(cost.with_fused(layer, sub, accelerator))
+        else:
+            found.append(streamed_cost(layer, graph, sub, accelerator))
+    if not found:
+        error = failures[0]
+        raise type(error)(f"{graph.name}: layer {layer.name}: {error}")
+    return min(found, key=lambda cost: cost.value(objective))
+
+
+def _summary(graph: LayerGraph) -> ModelSummary:
+    missing = sum(entry.elements for entry in graph.not_modelled)
+    whole = graph.modelled_elements + missing
+    entries = tuple(
+        {
+            "op": entry.op,
+            "count": entry.count,
+            "reason": entry.reason,
+            "share": entry.elements / whole if whole else 0.0,
+        }
+        for entry in graph.not_modelled
+    )
+    return ModelSummary(
+        graph.name, len(graph), graph.macs, graph.coverage, entries, graph.notes
+    )
+
+
+def _spec_summary(accelerator: Accelerator, networks: list[LayerGraph]) -> SpecSummary:
+    area: dict[str, float] = {}
+    sources: dict[str, str] = {}
+    for sub in accelerator.sub_accelerators:
+        parts = [
+            ("mac", sub.mac_area_mm2, sub.mac_source),
+            ("vector", sub.vector.area_mm2, sub.vector.source),
+            *((memory.name, memory.area_mm2, memory.source) for memory in sub.memories),
+        ]
+        for name, square_mm, source in parts:
+            area[f"{sub.name}.{name}"] = square_mm
+            if source:
+                sources[f"{sub.name}.{name}"] = source
+    notes = [
+        note
+        for sub in accelerator.sub_accelerators
+        if (note := _precision_note(sub, networks)) is not None
+    ]
+    return SpecSummary(
+        accelerator.name,
+        accelerator.clock_hz,
+        sum(sub.pes for sub in accelerator.sub_accelerators),
+        tuple(sub.name for sub in accelerator.sub_accelerators),
+        area,
+        sources,
+        tuple(notes),
+    )
+
+
+def _precision_note(sub: SubAccelerator, networks: list[LayerGraph]) -> str | None:
+    """What is wider in the networks than in the datapath."""
+    widest = {"W": 0, "I": 0, "O": 0}
+    for graph in networks:
+        for layer in graph.compute_layers:
+            for operand in ("W", "I", "O"):
+                widest[operand] = max(widest[operand], layer.bits.of(operand))
+    limits = {"W": sub.precision.W, "I": sub.precision.I, "O": sub.precision.O}
+    over = [f"{o} {widest[o]} -> {limits[o]} bit" for o in limits if widest[o] > limits[o]]
+    if not over:
+        return None
+    return (
+        f"{sub.name}: the datapath is narrower than the network's types; deployed at its widths "
+        f"({', '.join(over)})"
+    )
+
+
