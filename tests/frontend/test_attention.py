@@ -228,7 +228,7 @@ def test_multi_head_attention_packed() -> None:
         "MultiHeadAttention", [(2, 5, 3, 3, 4)], [(2, 5, 12)], domain=MICROSOFT, num_heads=3
     )
     scores, context = products(lower(packed))
-    assert scores.nest.sizes == context.nest.sizes[:2] + (5, 4, 1, 5, 1, 1)
+    assert scores.nest.sizes == (*context.nest.sizes[:2], 5, 4, 1, 5, 1, 1)
     assert scores.inputs == ("in0",)
     halves = view(
         "MultiHeadAttention",

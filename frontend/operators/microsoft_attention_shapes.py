@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .program import TensorType
-from .shape_rules import CannotInfer, ShapeView, shape_rule
-from .shape_rules_microsoft import MICROSOFT, like
+from ..program import TensorType
+from ..shape_rules import CannotInfer, ShapeView, shape_rule
+from .microsoft_shapes import MICROSOFT, like
 
 
 def _heads(node: ShapeView, name: str = "num_heads") -> int:

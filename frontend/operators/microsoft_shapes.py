@@ -1,7 +1,7 @@
 """Shape rules for the ``com.microsoft`` domain, and for names that ONNX Runtime adds to others.
 
 Products, convolutions and pooling first; then elementwise operators and normalisation; attention
-is in `shape_rules_attention`.
+is in `microsoft_attention_shapes`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
-from .element_types import FLOAT, INT32, INT64
-from .program import TensorType
-from .shape_rules import CannotInfer, ShapeView, shape_rule
+from ..element_types import FLOAT, INT32, INT64
+from ..program import TensorType
+from ..shape_rules import CannotInfer, ShapeView, shape_rule
 
 MICROSOFT = "com.microsoft"
 _INT8, _UINT8 = 3, 2
