@@ -175,11 +175,18 @@ def dataflows(
         _check_targets(json)
         from .reports import library
 
-        answer = library.explain(name) if name else library.catalogue()
-        if not quiet and not _is_stdout(json):
-            library.print_answer(answer, _console())
-        if json is not None:
-            _write(json, _text(answer))
+        show = not quiet and not _is_stdout(json)
+        if name is None:
+            if show:
+                library.print_catalogue(_console())
+            if json is not None:
+                _write(json, _text(library.catalogue_json()))
+        else:
+            found = library.explained(name)
+            if show:
+                library.print_explained(*found, _console())
+            if json is not None:
+                _write(json, _text(library.explained_json(*found)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

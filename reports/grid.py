@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from rich import box
@@ -94,12 +94,14 @@ class Grid:
         return kept
 
 
-def listing(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Short columns as they are, and a last one of prose that wraps."""
+def listing(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], wrap: Collection[int] = ()
+) -> Table:
+    """Short columns as they are; the last one, and those at the positions in `wrap`, are prose."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for header in headers[:-1]:
-        table.add_column(Text(header), no_wrap=True)
-    table.add_column(Text(headers[-1]))
+    for position, header in enumerate(headers):
+        prose = position in wrap or position == len(headers) - 1
+        table.add_column(Text(header), no_wrap=not prose)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table

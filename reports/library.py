@@ -4,56 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from ..dataflows import describe_template, load_spec, spec_names, template_names
-from ..dataflows.accelerator import Accelerator, Memory, SubAccelerator
+from ..dataflows import (
+    Accelerator,
+    Memory,
+    SubAccelerator,
+    Template,
+    load_spec,
+    load_template,
+    spec_names,
+    template_names,
+)
+from ..frontend.errors import InputError
 from .grid import listing
 from .text import printable
 from .units import binary, plural, si
 
 SCHEMA: Final = "chiploom.dataflows/1"
+PARALLEL: Final = " x "
 
 
-def catalogue() -> dict[str, Any]:
-    """Templates by name, and accelerators with their size, clock and templates."""
-    specs = {name: load_spec(name) for name in spec_names()}
-    return {
-        "schema": SCHEMA,
-        "templates": [{"name": name, "summary": _summary(name)} for name in template_names()],
-        "specs": [
-            {
-                "name": name,
-                "templates": sorted({sub.template for sub in spec.sub_accelerators}),
-                "pes": sum(sub.pes for sub in spec.sub_accelerators),
-                "clock_hz": spec.clock_hz,
-                "description": " ".join(spec.description.split()),
-            }
-            for name, spec in specs.items()
-        ],
-    }
-
-
-def explain(name: str) -> dict[str, Any]:
-    """A template, a shipped accelerator, or both where they share the name."""
-    texts = []
-    is_spec = name in spec_names()
-    if name in template_names() or not is_spec:
-        texts.append(_description(name))
-    if is_spec:
-        texts.append(spec_text(load_spec(name)))
-    return {"schema": SCHEMA, "name": name, "text": "\n\n".join(texts)}
-
-
-def print_answer(answer: dict[str, Any], console: Console) -> None:
-    """Print a `catalogue` as two tables, or an explanation as it is."""
-    if "text" in answer:
-        console.print(Text(answer["text"]))
-        return
-    templates = [(entry["name"], entry["summary"]) for entry in answer["templates"]]
+def print_catalogue(console: Console) -> None:
+    """Print the templates, and the accelerators with their size and clock."""
+    answer = catalogue_json()
+    templates = [(entry["name"], entry["title"]) for entry in answer["templates"]]
     specs = [
         (
             entry["name"],
@@ -67,52 +47,198 @@ def print_answer(answer: dict[str, Any], console: Console) -> None:
     console.print(Text("Dataflow templates", style="bold"))
     console.print(listing(("template", ""), templates))
     console.print(Text("\nShipped accelerators, for --on", style="bold"))
-    console.print(listing(("spec", "templates", "PEs", "clock", ""), specs))
+    console.print(listing(("spec", "template", "PEs", "clock", ""), specs))
     console.print(Text("\nchiploom dataflows NAME explains one.", style="dim"))
 
 
-def spec_text(spec: Accelerator) -> str:
-    """An accelerator with every parameter resolved, for a person."""
+def catalogue_json() -> dict[str, Any]:
+    """Templates and shipped accelerators by name, each in a line."""
+    specs = [load_spec(name) for name in spec_names()]
+    templates = [load_template(name) for name in template_names()]
+    return {
+        "schema": SCHEMA,
+        "templates": [{"name": each.name, "title": each.title} for each in templates],
+        "specs": [
+            {
+                "name": spec.name,
+                "templates": sorted({sub.template for sub in spec.sub_accelerators}),
+                "pes": sum(sub.pes for sub in spec.sub_accelerators),
+                "clock_hz": spec.clock_hz,
+                "description": _one_line(spec.description),
+            }
+            for spec in specs
+        ],
+    }
+
+
+def explained(name: str) -> tuple[Template | None, Accelerator | None]:
+    """The template and the accelerator of a name; some share it.
+
+    A path is that of a template. Raises InputError where there is neither.
+    """
+    specs, templates = spec_names(), template_names()
+    spec = load_spec(name) if name in specs else None
+    if name in templates or name.endswith((".yaml", ".yml")):
+        return load_template(name), spec
+    if spec is None:
+        known = sorted({*templates, *specs})
+        close = get_close_matches(name, known, n=1)
+        guess = f" Did you mean {close[0]}?" if close else ""
+        raise InputError(
+            f"{name}: no template and no shipped accelerator has this name.{guess}"
+            f" There are: {', '.join(known)}"
+        )
+    return None, spec
+
+
+def print_explained(template: Template | None, spec: Accelerator | None, console: Console) -> None:
+    """Print what `explained` found."""
+    parts = [*(_template_parts(template) if template else ()), *(_spec_parts(spec) if spec else ())]
+    for part in parts:
+        console.print(part, crop=False)
+
+
+def explained_json(template: Template | None, spec: Accelerator | None) -> dict[str, Any]:
+    """What `explained` found, as JSON. Bandwidths without limit and unbounded sizes are null."""
+    return {
+        "schema": SCHEMA,
+        "template": _template_json(template) if template else None,
+        "spec": _spec_json(spec) if spec else None,
+    }
+
+
+def _template_parts(template: Template) -> Iterator[RenderableType]:
+    yield Text(f"template {template.name}: {template.title}\n", style="bold")
+    yield Text(_one_line(template.description) + "\n")
+    yield Text(template.picture.rstrip() + "\n", no_wrap=True, overflow="ignore")
+    rows = [
+        (entry["name"], entry["default"], entry["legal"], entry["doc"])
+        for entry in _template_json(template)["parameters"]
+    ]
+    if rows:
+        yield listing(("parameter", "default", "legal", ""), rows, wrap=(1, 2))
+    yield Text(f"\nSource: {_one_line(template.source)}\n", style="dim")
+
+
+def _template_json(template: Template) -> dict[str, Any]:
+    return {
+        "name": template.name,
+        "title": template.title,
+        "description": _one_line(template.description),
+        "picture": template.picture,
+        "source": _one_line(template.source),
+        "parameters": [
+            {
+                "name": parameter.name,
+                "default": _default(parameter.default),
+                "legal": parameter.legal(),
+                "doc": _one_line(parameter.doc),
+            }
+            for parameter in template.parameters
+        ],
+    }
+
+
+def _default(written: object) -> str:
+    """`2 * rows` of `${2 * rows}`."""
+    text = str(written)
+    return text[2:-1] if text.startswith("${") and text.endswith("}") else text
+
+
+def _spec_parts(spec: Accelerator) -> Iterator[RenderableType]:
     node = f", {spec.node_nm:g} nm" if spec.node_nm else ""
-    lines = [f"spec {spec.name}: {si(spec.clock_hz, 'Hz')}{node}"]
-    lines += [line for line in (spec.description.strip(), spec.source.strip()) if line]
+    yield Text(printable(f"spec {spec.name}: {si(spec.clock_hz, 'Hz')}{node}"), style="bold")
+    for line in (spec.description, spec.source):
+        if line:
+            yield Text(_one_line(line))
     for sub in spec.sub_accelerators:
-        lines += ["", *_sub_lines(sub)]
-    return "\n".join(map(printable, "\n".join(lines).splitlines()))
+        yield Text(f"\n{printable(sub.name)}: {_array(sub)}")
+        yield _memory_table(sub)
 
 
-def _sub_lines(sub: SubAccelerator) -> Iterator[str]:
-    shape = " x ".join(f"{axis.size} {axis.name}" for axis in sub.axes)
+def _array(sub: SubAccelerator) -> str:
+    axes = PARALLEL.join(f"{axis.size} {axis.name}" for axis in sub.axes)
+    unrolls = "; ".join(f"{axis.name} unrolls {', '.join(axis.dims)}" for axis in sub.axes)
     bits = sub.precision
-    yield f"{sub.name}: template {sub.template}, {plural(sub.pes, 'PE')} ({shape})"
-    for axis in sub.axes:
-        yield f"  {axis.name} unrolls {', '.join(axis.dims)}"
-    yield f"  bits W {bits.W}, I {bits.I}, O {bits.O}, partial sums {bits.psum}"
-    yield f"  MAC {sub.mac_energy:.3g} pJ; vector unit of {plural(sub.vector.lanes, 'lane')}"
-    yield "  memories, innermost first:"
-    for memory in sub.memories:
-        yield f"    {_memory_line(sub, memory)}"
-
-
-def _memory_line(sub: SubAccelerator, memory: Memory) -> str:
-    if memory.size_bits is None:
-        size = "unbounded"
-    else:
-        number = sub.instances(memory)
-        size = f"{number} x " * (number > 1) + binary(memory.size_bits / 8)
-    speeds = (memory.read_bandwidth, memory.write_bandwidth)
-    read, write = (f"{speed:g}" if math.isfinite(speed) else "any" for speed in speeds)
+    template = "" if sub.template == "inline" else f"template {sub.template}, "
     return (
-        f"{memory.name} ({'/'.join(memory.operands)}): {size};"
-        f" read {read}, write {write} bit/cycle;"
-        f" {memory.read_energy:.3g} and {memory.write_energy:.3g} pJ/bit"
+        f"{template}{plural(sub.pes, 'PE')} ({axes}); {unrolls}; bits W {bits.W}, I {bits.I},"
+        f" O {bits.O}, partial sums {bits.psum}; {sub.mac_energy:.3g} pJ per MAC;"
+        f" vector unit of {plural(sub.vector.lanes, 'lane')}\n"
     )
 
 
-def _description(name: str) -> str:
-    return describe_template(name).strip()
+def _memory_table(sub: SubAccelerator) -> Table:
+    """Memories, innermost first; bandwidths of one instance."""
+    headers = ("memory", "holds", "size", "bit/cycle in, out", "pJ/bit in, out")
+    rows = []
+    for memory in sub.memories:
+        speeds = f"{_speed(memory.write_bandwidth)}, {_speed(memory.read_bandwidth)}"
+        rows.append(
+            (
+                memory.name,
+                "/".join(memory.operands),
+                _size(sub, memory),
+                speeds + " (one port)" * memory.one_port,
+                f"{memory.write_energy:.3g}, {memory.read_energy:.3g}",
+            )
+        )
+    return listing(headers, rows)
 
 
-def _summary(name: str) -> str:
-    """The first line of a template's description."""
-    return _description(name).splitlines()[0]
+def _size(sub: SubAccelerator, memory: Memory) -> str:
+    if memory.size_bits is None:
+        return "unbounded"
+    number = sub.instances(memory)
+    return (f"{number}{PARALLEL}" if number > 1 else "") + binary(memory.size_bits / 8)
+
+
+def _speed(bits_per_cycle: float) -> str:
+    return f"{bits_per_cycle:g}" if math.isfinite(bits_per_cycle) else "any"
+
+
+def _spec_json(spec: Accelerator) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "description": _one_line(spec.description),
+        "source": _one_line(spec.source),
+        "clock_hz": spec.clock_hz,
+        "node_nm": spec.node_nm,
+        "sub_accelerators": [
+            {
+                "name": sub.name,
+                "template": sub.template,
+                "parameters": dict(sub.parameters),
+                "axes": [
+                    {"name": axis.name, "size": axis.size, "dims": list(axis.dims)}
+                    for axis in sub.axes
+                ],
+                "mac_energy_pj": sub.mac_energy,
+                "vector_lanes": sub.vector.lanes,
+                "memories": [_memory_json(sub, memory) for memory in sub.memories],
+            }
+            for sub in spec.sub_accelerators
+        ],
+    }
+
+
+def _memory_json(sub: SubAccelerator, memory: Memory) -> dict[str, Any]:
+    def finite(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {
+        "name": memory.name,
+        "operands": list(memory.operands),
+        "instances": sub.instances(memory),
+        "size_bits": memory.size_bits,
+        "read_bits_per_cycle": finite(memory.read_bandwidth),
+        "write_bits_per_cycle": finite(memory.write_bandwidth),
+        "read_pj_per_bit": memory.read_energy,
+        "write_pj_per_bit": memory.write_energy,
+        "area_mm2": memory.area_mm2,
+        "source": memory.source,
+    }
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text.replace("\n", " ")).split())
