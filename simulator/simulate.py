@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ..dataflows.accelerator import Accelerator, SubAccelerator
 from ..frontend.graph import ComputeLayer, Layer, LayerGraph
+from ..frontend.nest import LoopNest, OperandBits
+from .errors import NoMappingError
 from .layers import LayerCost, compute_cost, problem_of, streamed_cost
 from .problem import Problem
 from .result import (
@@ -62,7 +64,9 @@ def simulate(
     )
 
 
-Costs = dict[Problem, LayerCost | Exception]
+#: What tells one mapping problem of a run from another.
+Key = tuple[LoopNest, OperandBits, int, str]
+Costs = dict[Key, LayerCost | NoMappingError]
 
 
 def _map_all(
@@ -73,24 +77,32 @@ def _map_all(
     progress: Progress | None,
 ) -> Costs:
     """Every distinct (loop nest, widths, sub-accelerator), mapped once, on all cores."""
-    names: dict[Problem, str] = {}
+    names: dict[Key, tuple[Problem, str]] = {}
     for graph in networks:
         for layer in graph.compute_layers:
             for sub in accelerator.sub_accelerators:
-                names.setdefault(problem_of(layer, sub, accelerator), layer.name)
+                problem = problem_of(layer, sub, accelerator)
+                names.setdefault(_key(problem), (problem, layer.name))
     costs: Costs = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        jobs = {pool.submit(_attempt, p, objective, fidelity): p for p in names}
+        jobs = {
+            pool.submit(_attempt, problem, objective, fidelity): key
+            for key, (problem, _) in names.items()
+        }
         for done, job in enumerate(as_completed(jobs), start=1):
             costs[jobs[job]] = job.result()
             if progress is not None:
-                progress(done, len(jobs), names[jobs[job]])
+                progress(done, len(jobs), names[jobs[job]][1])
     return costs
 
 
-def _attempt(problem: Problem, objective: Objective, fidelity: Fidelity) -> LayerCost | Exception:
-    from .errors import NoMappingError
+def _key(problem: Problem) -> Key:
+    return (problem.nest, problem.bits, problem.psum_bits, problem.sub.name)
 
+
+def _attempt(
+    problem: Problem, objective: Objective, fidelity: Fidelity
+) -> LayerCost | NoMappingError:
     try:
         return compute_cost(problem, objective, fidelity)
     except NoMappingError as error:
@@ -106,11 +118,11 @@ def _best(
 ) -> LayerCost:
     """The cost on the sub-accelerator that is best by the objective."""
     found: list[LayerCost] = []
-    failures: list[Exception] = []
+    failures: list[NoMappingError] = []
     for sub in accelerator.sub_accelerators:
         if isinstance(layer, ComputeLayer):
-            cost = mapped[problem_of(layer, sub, accelerator)]
-            if isinstance(cost, Exception):
+            cost = mapped[_key(problem_of(layer, sub, accelerator))]
+            if isinstance(cost, NoMappingError):
                 failures.append(cost)
                 continue
             found.append(cost.with_fused(layer, sub, accelerator))
@@ -118,7 +130,7 @@ def _best(
             found.append(streamed_cost(layer, graph, sub, accelerator))
     if not found:
         error = failures[0]
-        raise type(error)(f"{graph.name}: layer {layer.name}: {error}")
+        raise NoMappingError(f"{graph.name}: layer {layer.name}: {error}")
     return min(found, key=lambda cost: cost.value(objective))
 
 
