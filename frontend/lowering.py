@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .graph import Layer, Tensor
@@ -23,7 +22,7 @@ from .graph import Layer, Tensor
 MICROSOFT = "com.microsoft"
 
 
-class CannotLower(Exception):  # noqa: N818  (reads as what it says)
+class CannotLower(Exception):
     """A node that no layer describes; the message says why."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import numpy.typing as npt
 
@@ -143,7 +143,8 @@ class Program:
         return replace(self, notes=(*self.notes, *notes)) if notes else self
 
 
-Pass = Callable[[Program], Program]
+P = ParamSpec("P")
+Pass = Callable[Concatenate[Program, P], Program]
 Check = Callable[[Program], str]
 
 _CHECKS: dict[str, Check] = {}
@@ -165,19 +166,23 @@ def fact(name: str) -> Callable[[Check], Check]:
     return register
 
 
-def program_pass(*, requires: tuple[str, ...] = (), ensures: tuple[str, ...] = ()) -> Any:
+def program_pass(
+    *, requires: tuple[str, ...] = (), ensures: tuple[str, ...] = ()
+) -> Callable[[Pass[P]], Pass[P]]:
     """Mark a pass with the facts that it requires and ensures; both are checked when it runs."""
 
-    def mark(function: Callable[..., Program]) -> Callable[..., Program]:
+    def mark(function: Pass[P]) -> Pass[P]:
+        label = getattr(function, "__name__", "pass")
+
         @wraps(function)
-        def run(program: Program, *arguments: Any, **options: Any) -> Program:
+        def run(program: Program, /, *arguments: P.args, **options: P.kwargs) -> Program:
             missing = [name for name in requires if name not in program.facts]
             if missing:
-                raise PassOrderError(f"{function.__name__} requires {', '.join(missing)}")
+                raise PassOrderError(f"{label} requires {', '.join(missing)}")
             result = function(program, *arguments, **options)
             for name in ensures:
                 if contradiction := _CHECKS[name](result):
-                    raise PassOrderError(f"{function.__name__}: not {name}: {contradiction}")
+                    raise PassOrderError(f"{label}: not {name}: {contradiction}")
             return replace(result, facts=program.facts | set(ensures))
 
         return run
@@ -208,13 +213,4 @@ def _typed(program: Program) -> str:
         for tensor in (*node.reads(), *node.writes()):
             if tensor not in program.types:
                 return f"{node.name} touches {tensor}, which has no type"
-    return ""
-
-
-@fact("dynamic")
-def _dynamic(program: Program) -> str:
-    """No node is left whose inputs are all fixed before the network runs."""
-    for node in program.nodes:
-        if node.inputs and all(tensor in program.static for tensor in node.reads()):
-            return f"{node.name} reads constants only"
     return ""

@@ -18,7 +18,7 @@ from typing import Any
 from .program import Array, TensorType
 
 
-class CannotInfer(Exception):  # noqa: N818  (reads as what it says)
+class CannotInfer(Exception):
     """The shapes of a node's outputs cannot be told; the message says why."""
 
 

@@ -1,0 +1,113 @@
+"""Types of one node's outputs, from those of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..program import Array, TensorType
+from ..shape_rules import CannotInfer, ShapeView, shape_rule_for
+from .convert import from_type_proto, to_type_proto
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+    from onnx.defs import OpSchema
+
+#: Elements of the largest constant that can say something about a shape.
+_SHAPE_VALUES = 1024
+
+
+@lru_cache(maxsize=1024)
+def schema_for(op: str, domain: str, opset: int) -> OpSchema | None:
+    """ONNX's own description of an operator, None where it has none."""
+    from onnx import defs
+
+    try:
+        return defs.get_schema(op, opset, domain)
+    except defs.SchemaError:
+        return None
+
+
+def infer_outputs(
+    node: NodeProto,
+    opset: int,
+    inputs: Sequence[TensorType | None],
+    constants: Mapping[int, Array],
+    attributes: Mapping[str, Any],
+) -> tuple[list[TensorType], str]:
+    """Types of the outputs, and why they are not known ("" where they are).
+
+    Raises:
+        InputError: the inputs' shapes do not fit the operator.
+    """
+    rule = shape_rule_for(node.op_type, node.domain)
+    unknown = [TensorType.of(None, 0)] * len(node.output)
+    if rule is not None:
+        view = ShapeView(
+            node.op_type, opset, tuple(inputs), len(node.output), attributes, constants
+        )
+        try:
+            found = list(rule(view))[: len(node.output)]
+        except CannotInfer as error:
+            return unknown, str(error)
+        return found + unknown[len(found) :], ""
+    schema = schema_for(node.op_type, node.domain, opset)
+    if schema is None:
+        return unknown, "the operator is not known"
+    return _by_onnx(schema, node, opset, inputs, constants), ""
+
+
+def _by_onnx(
+    schema: OpSchema,
+    node: NodeProto,
+    opset: int,
+    inputs: Sequence[TensorType | None],
+    constants: Mapping[int, Array],
+) -> list[TensorType]:
+    from onnx import OperatorSetIdProto, numpy_helper, shape_inference
+
+    types = {
+        name: to_type_proto(type_)
+        for name, type_ in zip(node.input, inputs, strict=True)
+        if type_ is not None and type_.element
+    }
+    if len(types) < sum(type_ is not None for type_ in {*node.input} - {""}):
+        return [TensorType.of(None, 0)] * len(node.output)  # the type of an input is not known
+    values = {
+        node.input[position]: numpy_helper.from_array(value)
+        for position, value in constants.items()
+        if value.size <= _SHAPE_VALUES and value.ndim <= 1
+    }
+    imports = [OperatorSetIdProto(domain=node.domain, version=opset)]
+    try:
+        found = shape_inference.infer_node_outputs(
+            schema, node, types, values, opset_imports=imports
+        )
+    except shape_inference.InferenceError as error:
+        raise InputError(_misfit(node, inputs, error)) from error
+    return [
+        from_type_proto(found[name]) if name in found else TensorType.of(None, 0)
+        for name in node.output
+    ]
+
+
+def _misfit(node: NodeProto, inputs: Sequence[TensorType | None], error: Exception) -> str:
+    shapes = ", ".join(
+        f"{name} {_shown(type_)}"
+        for name, type_ in zip(node.input, inputs, strict=True)
+        if type_ is not None
+    )
+    reason = str(error).rsplit("[ShapeInferenceError]", 1)[-1].strip().splitlines()
+    return (
+        f"node {node.name or node.output[0]!r} ({node.op_type}): the shapes of its inputs do not "
+        f"fit ({shapes}): {reason[0] if reason else 'shape inference failed'}; check the shapes, "
+        "and the sizes bound to symbolic dimensions"
+    )
+
+
+def _shown(type_: TensorType) -> str:
+    if type_.shape is None:
+        return "of unknown shape"
+    return f"[{', '.join('?' if size is None else str(size) for size in type_.shape)}]"
