@@ -8,7 +8,7 @@ from math import ceil, log2
 from ..graph import Layer
 from ..lowering import MICROSOFT, NodeView, lowers
 from .costs import NORMAL, UNIFORM, Cost
-from .parts import vector_layer
+from .parts import further_outputs, move_layer, vector_layer
 
 
 @lowers("Range")
@@ -50,3 +50,16 @@ def window(node: NodeView) -> Sequence[Layer]:
     """a - b cos(c i): mul, cos, mul, sub; Blackman adds d cos(2 c i): mul, cos, mul, add."""
     cosines = 2 if node.op == "BlackmanWindow" else 1
     return [vector_layer(node, Cost(3, 1) * cosines * node.output.elements)]
+
+
+@lowers("Dropout")
+def dropout(node: NodeView) -> Sequence[Layer]:
+    """In training: a uniform number compared with the ratio, a product, a select.
+
+    At inference the import drops the node, unless something reads the mask, which is all ones.
+    """
+    training = node.constants.get(2)
+    if training is not None and bool(training.all()):
+        cost = (UNIFORM + Cost(3)) * node.output.elements
+        return [vector_layer(node, cost, reads=(node.input(0),)), *further_outputs(node)]
+    return [move_layer(node, reads=(node.input(0),)), *further_outputs(node)]
