@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from ..graph import ComputeLayer, FusedWork, Layer, Tensor
@@ -57,19 +58,23 @@ def lower_convolution(
     depth_out, depth_taps = prod(outputs[:-2]), prod(window.kernel[:-2])
     if rank == 3:
         node.notes.append(FOLDED_DEPTH)
+    rows, columns = outputs[-2:]
+    taps_y, taps_x = window.kernel[-2:]
     nest = LoopNest(
         (
             y.shape[0] * depth_out,
             group,
             filters // group,
             channels * depth_taps,
-            *outputs[-2:],
-            *window.kernel[-2:],
+            rows,
+            columns,
+            taps_y,
+            taps_x,
         ),
-        stride=window.stride[-2:],  # type: ignore[arg-type]
-        dilation=window.dilation[-2:],  # type: ignore[arg-type]
-        pad=window.pad[-2:],  # type: ignore[arg-type]
-        input_size=inputs[-2:],  # type: ignore[arg-type]
+        stride=(window.stride[-2], window.stride[-1]),
+        dilation=(window.dilation[-2], window.dilation[-1]),
+        pad=(window.pad[-2], window.pad[-1]),
+        input_size=(inputs[-2], inputs[-1]),
     )
     return ComputeLayer(
         name=node.name,
@@ -94,14 +99,4 @@ def added_bias(node: NodeView, bias: Tensor | None, position: int) -> tuple[Fuse
 def with_requantisation(layer: ComputeLayer, node: NodeView) -> ComputeLayer:
     """The layer with its sums scaled to the output's integers, which the operator includes."""
     work = (QUANTIZE * node.output.elements).as_work("QuantizeLinear")
-    return ComputeLayer(
-        name=layer.name,
-        op=layer.op,
-        nest=layer.nest,
-        bits=layer.bits,
-        inputs=layer.inputs,
-        output=layer.output,
-        dynamic_weights=layer.dynamic_weights,
-        fused=(*layer.fused, FusedWork(work, node=node.name)),
-        nodes=layer.nodes,
-    )
+    return replace(layer, fused=(*layer.fused, FusedWork(work, node=node.name)))

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..errors import InputError
 from ..program import Array, TensorType
+from .scope import Scope, default_domain
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, NodeProto
 
-    from .elaborate import Elaboration, Scope
+    from .elaborate import Elaboration
 
 #: Nodes of loop bodies that are written out, over the whole network.
 MOST_LOOP_NODES: Final = 10_000
@@ -25,8 +26,6 @@ DEEPEST: Final = 60
 
 def call(walk: Elaboration, function: FunctionProto, node: NodeProto, scope: Scope) -> None:
     """The nodes of a model-local function in the place of a call."""
-    from .elaborate import Scope
-
     if scope.depth > DEEPEST:
         raise InputError(
             f"function {function.name!r}: calls are nested more than {DEEPEST} deep, or "
@@ -39,10 +38,7 @@ def call(walk: Elaboration, function: FunctionProto, node: NodeProto, scope: Sco
         )
     arguments = {attribute.name: attribute for attribute in function.attribute_proto}
     arguments.update((attribute.name, attribute) for attribute in node.attribute)
-    opsets = {
-        ("" if entry.domain == "ai.onnx" else entry.domain): entry.version
-        for entry in function.opset_import
-    }
+    opsets = {default_domain(entry.domain): entry.version for entry in function.opset_import}
     prefix = _prefix(walk, scope, node)
     inner = Scope({}, prefix, opsets or scope.opsets, arguments=arguments, depth=scope.depth + 1)
     given = walk.inputs(node, scope)
@@ -182,8 +178,6 @@ def _prefix(walk: Elaboration, scope: Scope, node: NodeProto) -> str:
 
 
 def _inner(walk: Elaboration, scope: Scope, node: NodeProto, step: str = "") -> Scope:
-    from .elaborate import Scope
-
     prefix = _prefix(walk, scope, node) if not step else f"{scope.prefix}{_label(node)}/{step}/"
     return Scope({}, prefix, scope.opsets, scope, arguments=scope.arguments, depth=scope.depth + 1)
 
@@ -227,7 +221,7 @@ def _emit(
     from onnx import helper
 
     inner = {f"in{position}": tensor for position, tensor in enumerate(inputs)}
-    own = type(scope)(inner, scope.prefix, {**scope.opsets, "": 11})
+    own = Scope(inner, scope.prefix, {**scope.opsets, "": 11})
     proto = helper.make_node(op, list(inner), ["out"], name=name, **attributes)
     walk.operator(proto, own)
     return own.names["out"]
@@ -237,7 +231,7 @@ def _slice(
     walk: Elaboration, scope: Scope, node: NodeProto, tensor: str, axis: int, index: int
 ) -> str:
     """One position along an axis, which goes away."""
-    own = type(scope)({}, scope.prefix, scope.opsets)
+    own = Scope({}, scope.prefix, scope.opsets)
     bounds = []
     for name, number in (("start", index), ("end", index + 1), ("axis", axis)):
         _give_value(walk, own, name, np.asarray([number], np.int64))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from .convert import SMALL, attributes_of, from_type_proto, tensor_type, tensor_
 from .fold import RANDOM, fold
 from .infer import infer_outputs
 from .order import free_names, in_order
+from .scope import Scope, default_domain
 
 if TYPE_CHECKING:
     from onnx import (
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         GraphProto,
         ModelProto,
         NodeProto,
-        ValueInfoProto,
     )
 
     from .bind import Binding
@@ -41,41 +40,6 @@ _SHRINKING = frozenset({"NonZero", "Unique", "Compress"})
 
 #: Quantized weights keep their stored type, so these stay visible even on constants.
 _QUANTIZATION = frozenset({"QuantizeLinear", "DequantizeLinear"})
-
-
-@dataclass(slots=True)
-class Scope:
-    """The names of one graph, or of one iteration of a body.
-
-    Attributes:
-        names: of its tensors, to those in the program.
-        outer: of the graph around it; None for the main graph and for functions.
-        prefix: of the names in the program.
-        opsets: version of each domain.
-        arguments: what a function's attribute references stand for.
-        declared: types that the file states for its tensors.
-        depth: bodies and functions around it.
-    """
-
-    names: dict[str, str]
-    prefix: str
-    opsets: Mapping[str, int]
-    outer: Scope | None = None
-    arguments: Mapping[str, AttributeProto] = field(default_factory=dict)
-    declared: dict[str, ValueInfoProto] = field(default_factory=dict)
-    depth: int = 0
-
-    def resolve(self, name: str) -> str | None:
-        """A tensor's name in the program, None for one that is not defined."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.outer
-        return None
-
-    def opset(self, domain: str) -> int:
-        return self.opsets.get(domain, 1)
 
 
 class Elaboration:
@@ -96,7 +60,11 @@ class Elaboration:
         self.loop_nodes = 0
         self.function_nodes = 0
         self.functions: dict[tuple[str, str, str], FunctionProto] = {
-            (_domain(function.domain), function.name, getattr(function, "overload", "")): function
+            (
+                default_domain(function.domain),
+                function.name,
+                getattr(function, "overload", ""),
+            ): function
             for function in model.functions
         }
         self._binding = binding
@@ -143,7 +111,7 @@ class Elaboration:
 
         if scope.arguments or any(attribute.ref_attr_name for attribute in proto.attribute):
             proto = _with_arguments(proto, scope.arguments)
-        domain = _domain(proto.domain)
+        domain = default_domain(proto.domain)
         function = self.functions.get((domain, proto.op_type, getattr(proto, "overload", "")))
         if function is not None:
             call(self, function, proto, scope)
@@ -180,7 +148,7 @@ class Elaboration:
     def operator(self, proto: NodeProto, scope: Scope) -> None:
         """An operator that stays one node, or is folded to constants."""
         inputs = self.inputs(proto, scope)
-        opset = scope.opset(_domain(proto.domain))
+        opset = scope.opset(default_domain(proto.domain))
         attributes = attributes_of(proto)
         constants = {
             position: self.constants[name]
@@ -229,7 +197,7 @@ class Elaboration:
         attributes: Mapping[str, Any],
         refused: str = "",
     ) -> None:
-        domain = _domain(proto.domain)
+        domain = default_domain(proto.domain)
         name = self.node_name(scope.prefix + (proto.name or proto.op_type))
         self.nodes.append(
             Node(
@@ -347,10 +315,6 @@ class Elaboration:
         self.types[name] = TensorType.of(value.shape, element)
 
 
-def _domain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
-
-
 def _with_arguments(proto: NodeProto, arguments: Mapping[str, AttributeProto]) -> NodeProto:
     """A node of a function's body with its attribute references filled in."""
     if not any(attribute.ref_attr_name for attribute in proto.attribute):
@@ -372,7 +336,7 @@ def _with_arguments(proto: NodeProto, arguments: Mapping[str, AttributeProto]) -
 
 def _opsets(model: ModelProto) -> Iterator[tuple[str, int]]:
     for entry in model.opset_import:
-        yield _domain(entry.domain), entry.version
+        yield default_domain(entry.domain), entry.version
 
 
 def elaborate(model: ModelProto, inputs: Mapping[str, TensorType], binding: Binding) -> Program:
