@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,6 @@ class Kernel:
         self,
         spatial: _Integers,
         sizes: list[_Integers],
-        weightings: list[tuple[_Reals, ...]],
+        weightings: Sequence[tuple[_Reals, _Reals, _Reals]],
         nodes: int,
     ) -> list[tuple[Any, Any, float, bool]]: ...

@@ -12,6 +12,7 @@ starts from zero, nothing is read. Zero padding is neither stored nor fetched.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -307,7 +308,7 @@ def _operand_reads(counter: Counter, operand: Operand, width: int) -> list[Acces
         )
 
     found = [access(levels[0], False, "compute", single, 0)]
-    for level, (child, parent) in enumerate(zip(levels, levels[1:], strict=False)):
+    for level, (child, parent) in enumerate(itertools.pairwise(levels)):
         point = point_of(counter.nest, counter.sub, counter.mapping, operand, level)
         found.append(access(child, True, "fill", point, level))
         found.append(access(parent, False, "fill", point, level))
@@ -320,18 +321,26 @@ def _outputs(counter: Counter, final_bits: int, psum_bits: int) -> list[Access]:
     found: list[Access] = []
 
     def add(
-        memory: Memory, write: bool, purpose: Purpose, width: int, visits: int, first: int, level: int
+        memory: Memory,
+        write: bool,
+        purpose: Purpose,
+        width: int,
+        visits: int,
+        first: int,
+        level: int,
     ) -> None:
         if visits or first:
             size = counter.nest.elements("O")
             fullest = counter.first_elements("O", memory, Point(ones)) * first
-            found.append(Access(memory.name, "O", write, purpose, width, size * visits, fullest, level))
+            found.append(
+                Access(memory.name, "O", write, purpose, width, size * visits, fullest, level)
+            )
 
     inner = levels[0]
     updates = counter.visits("O", inner, ones)
     first_updates = counter.first_visits("O", inner, ones)
     fresh, first_fresh = counter.visits("O", inner, everything), 1
-    for level, (child, parent) in enumerate(zip(levels, levels[1:], strict=False)):
+    for level, (child, parent) in enumerate(itertools.pairwise(levels)):
         tile = point_of(counter.nest, counter.sub, counter.mapping, "O", level).tile
         drains, merged = counter.visits("O", child, tile), counter.visits("O", parent, tile)
         first = counter.first_visits("O", child, tile)
@@ -362,7 +371,9 @@ def holds_partial_sums(counter: Counter, level: int) -> bool:
     return counter.visits("O", memory, tile) > 1
 
 
-def tile_bits(counter: Counter, bits: OperandBits, psum_bits: int) -> dict[tuple[str, Operand], int]:
+def tile_bits(
+    counter: Counter, bits: OperandBits, psum_bits: int
+) -> dict[tuple[str, Operand], int]:
     """Bits of each operand's tile in one instance of each on-chip level."""
     found: dict[tuple[str, Operand], int] = {}
     for operand in OPERANDS:

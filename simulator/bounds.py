@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def roofline(problem: Problem) -> Roofline:
     written: dict[tuple[str, Operand], int] = {}
     for operand in OPERANDS:
         levels = sub.levels(operand)
-        for child, parent in zip(levels, levels[1:], strict=False):
+        for child, parent in itertools.pairwise(levels):
             source, sink = (child, parent) if operand == "O" else (parent, child)
             read[source.name, operand] = bits[operand]
             written[sink.name, operand] = bits[operand]

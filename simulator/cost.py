@@ -224,7 +224,9 @@ class Evaluation:
         if skew.per == "layer" or len(self.sub.levels(skew.operand)) < 2:
             return 1
         tile = self._point(skew.operand, 0)
-        return math.prod(-(-self.mapping.steps(self.problem.nest, dim) // tile[dim]) for dim in DIMS)
+        return math.prod(
+            -(-self.mapping.steps(self.problem.nest, dim) // tile[dim]) for dim in DIMS
+        )
 
     def _stalls(self, operand: Operand, level: int, child: Memory) -> bool:
         """Whether the array waits while this level is filled or emptied."""
@@ -291,4 +293,3 @@ class Evaluation:
 def evaluate_plainly(problem: Problem, mapping: Mapping) -> Cost:
     """The cost of one mapping, by plain Python: the kernel's twin."""
     return Evaluation(problem, mapping).cost()
-

@@ -1,4 +1,4 @@
-"""Every temporal mapping of a small problem, one after the other: what the search is held against."""
+"""Every temporal mapping of a small problem: what the search is held against."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def mappings(
             ]
             for operand in OPERANDS
         ]
-        for boundaries in itertools.product(*choices):
-            mapping = Mapping(spatial, loops, boundaries)
+        for w, i, o in itertools.product(*choices):
+            mapping = Mapping(spatial, loops, (w, i, o))
             if tiles_allowed(problem, mapping):
                 yield mapping
 

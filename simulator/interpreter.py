@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from ..dataflows.accelerator import Memory, SubAccelerator
 from ..frontend.nest import DIMS, RELEVANT, Dim, LoopNest, Operand
+from .accesses import PAIRS
 from .mapping import Mapping
 
 Index = dict[Dim, int]
@@ -67,9 +68,7 @@ class Interpreter:
     def work(self, steps: Index) -> Iterator[tuple[dict[str, int], Index]]:
         """The PEs that compute in an iteration, and the index of each."""
         for where, first in self.pes():
-            index = {
-                dim: first[dim] + steps[dim] * self.mapping.unrolled(dim) for dim in DIMS
-            }
+            index = {dim: first[dim] + steps[dim] * self.mapping.unrolled(dim) for dim in DIMS}
             if all(index[dim] < self.nest[dim] for dim in DIMS):
                 yield where, index
 
@@ -78,10 +77,10 @@ class Interpreter:
         if operand != "I":
             return tuple(index[dim] for dim in RELEVANT[operand])
         place = []
-        for axis, (o, f) in enumerate((("OY", "FY"), ("OX", "FX"))):
+        for o, f, axis in PAIRS:
             position = (
-                self.nest.stride[axis] * index[o]  # type: ignore[index]
-                + self.nest.dilation[axis] * index[f]  # type: ignore[index]
+                self.nest.stride[axis] * index[o]
+                + self.nest.dilation[axis] * index[f]
                 - self.nest.pad[axis]
             )
             if not 0 <= position < self.nest.input_size[axis]:
@@ -96,9 +95,7 @@ class Interpreter:
 
     # -- running -----------------------------------------------------------------------------
     def run(self) -> Interpreter:
-        trace = [
-            (counters, list(self.work(steps))) for counters, steps in self.iterations()
-        ]
+        trace = [(counters, list(self.work(steps))) for counters, steps in self.iterations()]
         self.cycles = len(trace)
         self.macs = sum(len(active) for _, active in trace)
         for operand in ("W", "I"):
@@ -122,7 +119,9 @@ class Interpreter:
                         held.add(address)
             yield outer, needed
 
-    def _parents(self, parent: Memory, child: Memory, needed: dict[Instance, set[Address]]) -> dict[Instance, set[Address]]:
+    def _parents(
+        self, parent: Memory, child: Memory, needed: dict[Instance, set[Address]]
+    ) -> dict[Instance, set[Address]]:
         """The same addresses by parent instance."""
         kept = [
             position
@@ -144,8 +143,10 @@ class Interpreter:
                 address = self.address(operand, index)
                 if address is not None:
                     fed[self.instance(levels[0], where)].add(address)
-            self.counts[levels[0].name, operand, "read", "compute", 0] += sum(map(len, fed.values()))
-        for level, (child, parent) in enumerate(zip(levels, levels[1:], strict=False)):
+            self.counts[levels[0].name, operand, "read", "compute", 0] += sum(
+                map(len, fed.values())
+            )
+        for level, (child, parent) in enumerate(itertools.pairwise(levels)):
             held: dict[Instance, set[Address]] = {}
             last: tuple[int, ...] | None = None
             for outer, needed in self._tiles(operand, level, trace):
@@ -155,8 +156,7 @@ class Interpreter:
                     missing = needed
                 held, last = needed, outer
                 for addresses in needed.values():
-                    key = (child.name, operand)
-                    self.most_held[key] = max(self.most_held[key], len(addresses))
+                    self._hold(child, operand, addresses)
                 self.counts[child.name, operand, "write", "fill", level] += sum(
                     map(len, missing.values())
                 )
@@ -175,10 +175,8 @@ class Interpreter:
         if last[1:] != outer[1:] or outer[0] != last[0] + 1:
             return False
         dim = self.mapping.temporal[inside].dim
-        pair = {"OY": ("OY", "FY"), "FY": ("OY", "FY"), "OX": ("OX", "FX"), "FX": ("OX", "FX")}.get(dim)
-        if pair is None:
-            return False
-        return not any(
+        pair = next((p for p in PAIRS if dim in p), None)
+        return pair is not None and not any(
             u.dim in pair and u.factor > 1 and u.axis not in memory.shared
             for u in self.mapping.spatial
         )
@@ -187,12 +185,11 @@ class Interpreter:
         levels = self.sub.levels("O")
         inner = levels[0]
         # Partial sums present in each innermost instance: accumulated onto, or refilled.
-        for level, (child, parent) in enumerate(zip(levels, levels[1:], strict=False)):
+        for level, (child, parent) in enumerate(itertools.pairwise(levels)):
             seen: dict[Instance, set[Address]] = defaultdict(set)
             for _, needed in self._tiles("O", level, trace):
                 for addresses in needed.values():
-                    key = (child.name, "O")
-                    self.most_held[key] = max(self.most_held[key], len(addresses))
+                    self._hold(child, "O", addresses)
                 self._count(child, "read", "drain", level, needed)
                 merged = self._parents(parent, child, needed)
                 self._count(parent, "write", "drain", level, merged)
@@ -229,5 +226,16 @@ class Interpreter:
                     present.add((child, address))
             seen |= touched
 
-    def _count(self, memory: Memory, direction: str, purpose: str, level: int, sets: dict[Instance, set[Address]]) -> None:
+    def _hold(self, memory: Memory, operand: Operand, addresses: set[Address]) -> None:
+        held = self.most_held[memory.name, operand]
+        self.most_held[memory.name, operand] = max(held, len(addresses))
+
+    def _count(
+        self,
+        memory: Memory,
+        direction: str,
+        purpose: str,
+        level: int,
+        sets: dict[Instance, set[Address]],
+    ) -> None:
         self.counts[memory.name, "O", direction, purpose, level] += sum(map(len, sets.values()))

@@ -11,7 +11,7 @@ from ..frontend.nest import DIMS, Operand, OperandBits
 from .bounds import roofline
 from .mapper import map_nest
 from .problem import Problem
-from .result import Fidelity, LayerResult, Objective
+from .result import Fidelity, Kind, LayerResult, Objective
 
 Traffic = dict[tuple[str, Operand, str], int]
 
@@ -90,10 +90,9 @@ class LayerCost:
 
     def result(self, graph: LayerGraph, layer: Layer, start: int) -> LayerResult:
         """As an entry of a result."""
-        kind = {ComputeLayer: "compute", VectorLayer: "vector", MoveLayer: "move"}[type(layer)]
-        dims = (
-            dict(zip(DIMS, layer.nest.sizes, strict=True)) if isinstance(layer, ComputeLayer) else {}
-        )
+        dims: dict[str, int] = {}
+        if isinstance(layer, ComputeLayer):
+            dims.update(zip(DIMS, layer.nest.sizes, strict=True))
         energy = dict(self.energy)
         if self.leakage:
             energy["leakage"] = self.leakage * self.cycles
@@ -103,7 +102,7 @@ class LayerCost:
             name=layer.name,
             model=graph.name,
             op=layer.op,
-            kind=kind,  # type: ignore[arg-type]
+            kind=_kind(layer),
             dims=dims,
             sub_accelerator=self.sub.name,
             start_cycle=start,
@@ -120,6 +119,16 @@ class LayerCost:
             fused=self.fused,
             note=self.note,
         )
+
+
+def _kind(layer: Layer) -> Kind:
+    match layer:
+        case ComputeLayer():
+            return "compute"
+        case VectorLayer():
+            return "vector"
+        case MoveLayer():
+            return "move"
 
 
 def leakage_per_cycle(accelerator: Accelerator) -> float:
@@ -169,7 +178,16 @@ def compute_cost(problem: Problem, objective: Objective, fidelity: Fidelity) -> 
     energy = {"mac": problem.nest.macs * sub.mac_energy, "network": network}
     energy |= _memory_energy(traffic, sub)
     return LayerCost(
-        sub, cycles, energy, traffic, bound, problem.leakage, problem.nest.macs, text, optimal, lower
+        sub,
+        cycles,
+        energy,
+        traffic,
+        bound,
+        problem.leakage,
+        problem.nest.macs,
+        text,
+        optimal,
+        lower,
     )
 
 
@@ -247,7 +265,9 @@ def _memory_energy(traffic: Traffic, sub: SubAccelerator) -> dict[str, float]:
 
 def _dram_cycles(traffic: Traffic, dram: Memory) -> int:
     read = sum(b for (name, _, way), b in traffic.items() if name == dram.name and way == "read")
-    written = sum(b for (name, _, way), b in traffic.items() if name == dram.name and way == "write")
+    written = sum(
+        b for (name, _, way), b in traffic.items() if name == dram.name and way == "write"
+    )
     if dram.one_port:
         return math.ceil((read + written) / dram.read_bandwidth)
     return math.ceil(max(read / dram.read_bandwidth, written / dram.write_bandwidth))

@@ -123,9 +123,7 @@ def weightings(problem: Problem, objective: Objective) -> list[tuple[Reals, Real
     scale = 1e-6 / max(max(energy[0].max(), energy[1].max()), 1e-12)
     none = np.zeros(len(memories))
     dram = np.array([float(memory is memories[-1]) for memory in memories])
-    shared = np.array(
-        [1.0 if problem.sub.instances(memory) == 1 else 1e-3 for memory in memories]
-    )
+    shared = np.array([1.0 if problem.sub.instances(memory) == 1 else 1e-3 for memory in memories])
     return [
         energy,
         (dram + scale * energy[0], dram + scale * energy[1], none),

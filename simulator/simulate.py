@@ -146,9 +146,7 @@ def _summary(graph: LayerGraph) -> ModelSummary:
         }
         for entry in graph.not_modelled
     )
-    return ModelSummary(
-        graph.name, len(graph), graph.macs, graph.coverage, entries, graph.notes
-    )
+    return ModelSummary(graph.name, len(graph), graph.macs, graph.coverage, entries, graph.notes)
 
 
 def _spec_summary(accelerator: Accelerator, networks: list[LayerGraph]) -> SpecSummary:
@@ -195,5 +193,3 @@ def _precision_note(sub: SubAccelerator, networks: list[LayerGraph]) -> str | No
         f"{sub.name}: the datapath is narrower than the network's types; deployed at its widths "
         f"({', '.join(over)})"
     )
-
-

@@ -83,9 +83,7 @@ def unrollings(nest: LoopNest, sub: SubAccelerator) -> list[tuple[Unroll, ...]]:
             rest = dict(left)
             for dim, factor in option:
                 rest[dim] = -(-rest[dim] // factor)
-            place(
-                number + 1, (*chosen, *(Unroll(axis.name, dim, f) for dim, f in option)), rest
-            )
+            place(number + 1, (*chosen, *(Unroll(axis.name, dim, f) for dim, f in option)), rest)
 
     place(0, (), start)
     # Ties go to fewer PEs: the same time with less to feed.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +11,7 @@ from chiploom.frontend.nest import OperandBits
 from chiploom.simulator.accesses import Counter, accesses, point_of
 from chiploom.simulator.interpreter import Interpreter
 
-sys.path.insert(0, str(Path(__file__).parent))
-from strategies import mappings, nests, sub_accelerators
+from .problem_strategies import mappings, nests, sub_accelerators
 
 BITS = OperandBits(8, 8, 8)
 
@@ -28,7 +25,9 @@ def test_counts_equal_the_walked_loop_nest(data: st.DataObject) -> None:
     walked = Interpreter(nest, sub, mapping).run()
     counted: dict[tuple[str, str, str, str, int], int] = defaultdict(int)
     for a in accesses(nest, BITS, 24, sub, mapping):
-        counted[a.memory, a.operand, "write" if a.write else "read", a.purpose, a.level] += a.elements
+        counted[a.memory, a.operand, "write" if a.write else "read", a.purpose, a.level] += (
+            a.elements
+        )
     assert {k: v for k, v in counted.items() if v} == {k: v for k, v in walked.counts.items() if v}
     assert walked.macs == nest.macs
     counter = Counter(nest, sub, mapping)

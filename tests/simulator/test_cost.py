@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +9,7 @@ from chiploom.frontend.nest import OperandBits
 from chiploom.simulator.cost import evaluate, evaluate_plainly
 from chiploom.simulator.problem import Problem
 
-sys.path.insert(0, str(Path(__file__).parent))
-from strategies import mappings, nests, sub_accelerators
+from .problem_strategies import mappings, nests, sub_accelerators
 
 
 @settings(max_examples=500, deadline=None)

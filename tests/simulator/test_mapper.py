@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 from hypothesis import assume, given, settings
@@ -18,8 +16,7 @@ from chiploom.simulator.mapping import Mapping, check
 from chiploom.simulator.problem import Problem
 from chiploom.simulator.spatial import unrollings
 
-sys.path.insert(0, str(Path(__file__).parent))
-from strategies import sub_accelerators
+from .problem_strategies import sub_accelerators
 
 Weights = tuple[list[float], list[float], list[float]]
 

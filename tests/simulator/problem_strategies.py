@@ -35,7 +35,8 @@ def nests(draw: st.DrawFn, largest: int = 5, *, sequential: bool = False) -> Loo
 def sub_accelerators(draw: st.DrawFn) -> SubAccelerator:
     """A random array with one to three on-chip levels, some bypassed, some replicated."""
     axes = tuple(
-        Axis(name, draw(st.integers(1, 4)), DIMS) for name in ("row", "column")[: draw(st.integers(1, 2))]
+        Axis(name, draw(st.integers(1, 4)), DIMS)
+        for name in ("row", "column")[: draw(st.integers(1, 2))]
     )
     memories: list[Memory] = []
     shared: tuple[str, ...] = ()
