@@ -79,13 +79,20 @@ class Grid:
         for row in rows:
             cells = [Text(shorten(row.cells[i], widths[i])) for i in kept]
             table.add_row(*cells, style=row.style, end_section=row.section)
-        dropped = [c.header for i, c in enumerate(self.columns) if i not in kept]
+        dropped = [
+            column.header
+            for i, column in enumerate(self.columns)
+            if i not in kept and self._used(i)
+        ]
         return table, dropped
+
+    def _used(self, position: int) -> bool:
+        return any(row.cells[position] for row in self.rows)
 
     def _keep(self, widths: Sequence[int], width: int) -> list[int]:
         """Positions of the columns that stay."""
-        wanted = min(widths[0], _MIN_NAME + 6)
-        kept = list(range(len(widths)))
+        wanted = min(widths[0], _MIN_NAME + 2)
+        kept = [i for i in range(len(widths)) if i == 0 or self._used(i)]
         while sum(widths[i] + _GAP for i in kept[1:]) + wanted > width:
             spare = max((self.columns[i].optional for i in kept), default=0)
             if spare == 0:

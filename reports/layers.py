@@ -9,6 +9,7 @@ from itertools import groupby
 from ..simulator.result import LayerResult, Result
 from .energy import GROUPS, by_group
 from .grid import Column, Grid, Row
+from .text import compact_names
 from .units import NONE, binary, count, energy, percent, plural
 
 #: A network with more layers is shown by its costliest ones.
@@ -17,15 +18,15 @@ SHOW_TOP = 40
 
 _COLUMNS = (
     Column("layer", left=True),
-    Column("op", left=True, limit=14),
+    Column("op", left=True, limit=12),
     Column("on", left=True, optional=3, limit=12),
     Column("dims", left=True, optional=6),
     Column("MACs"),
     Column("cycles"),
     Column("share", optional=5),
     Column("util"),
-    Column("bound by", left=True, optional=2, limit=14),
-    Column("DRAM", optional=1),
+    Column("bound by", left=True, optional=1, limit=14),
+    Column("DRAM", optional=2),
     Column("energy"),
     *(Column(heading, optional=4) for heading in ("MAC%", "chip%", "DRAM%", "vec%", "leak%")),
 )
@@ -51,9 +52,10 @@ def layer_grid(result: Result, top: int | None = None) -> Grid:
         top = SHOW_TOP
     rows: list[Row] = []
     for model, group in groupby(result.layers, key=lambda layer: layer.model):
+        layers = tuple(group)
         if len(result.models) > 1:
             rows.append(Row([model, *[""] * (len(_COLUMNS) - 1)], style="bold"))
-        rows += _rows(tuple(group), result.cycles, top)
+        rows += _rows(layers, result.cycles, top)
         rows[-1] = replace(rows[-1], section=True)
     total = _sum_cells("total", result.layers, result.cycles, percent(result.utilization))
     rows.append(Row(total, style="bold"))
@@ -62,20 +64,22 @@ def layer_grid(result: Result, top: int | None = None) -> Grid:
 
 
 def _rows(layers: Sequence[LayerResult], cycles: int, top: int | None) -> Iterator[Row]:
-    shown, hidden = layers, layers[:0]
+    names = compact_names([(layer.name, layer.op) for layer in layers])
+    shown, hidden = list(zip(names, layers, strict=True)), []
     if top is not None and top < len(layers):
-        ranked = sorted(layers, key=lambda layer: -layer.cycles)
-        shown, hidden = ranked[:top], ranked[top:]
-    for layer in shown:
-        yield Row(_layer_cells(layer, cycles))
+        shown.sort(key=lambda item: -item[1].cycles)
+        shown, hidden = shown[:top], shown[top:]
+    for name, layer in shown:
+        yield Row(_layer_cells(name, layer, cycles))
     if hidden:
         label = f"… {plural(len(hidden), 'more layer')}"
-        yield Row(_sum_cells(label, hidden, cycles), style="dim")
+        rest = [layer for _, layer in hidden]
+        yield Row(_sum_cells(label, rest, cycles), style="dim")
 
 
-def _layer_cells(layer: LayerResult, total_cycles: int) -> list[str]:
+def _layer_cells(name: str, layer: LayerResult, total_cycles: int) -> list[str]:
     return [
-        layer.name,
+        name,
         layer.op + (f" +{len(layer.fused)}" if layer.fused else ""),
         layer.sub_accelerator,
         _dims(layer.dims),

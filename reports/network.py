@@ -13,7 +13,7 @@ from ..frontend.graph import ComputeLayer, Layer, LayerGraph, MoveLayer
 from ..frontend.nest import DIMS, OPERANDS
 from .grid import Column, Grid, Row, listing
 from .notes import not_modelled_lines, note_block
-from .text import printable
+from .text import compact_names, printable
 from .units import NONE, binary, count, percent, plural
 
 SCHEMA = "chiploom.graph/1"
@@ -21,15 +21,15 @@ ZOO_SCHEMA = "chiploom.zoo/1"
 
 _COLUMNS = (
     Column("layer", left=True),
-    Column("op", left=True, limit=18),
+    Column("op", left=True, limit=14),
     Column("dims", left=True, optional=2),
     Column("bits", left=True, optional=3),
     Column("MACs"),
-    Column("vector ops"),
+    Column("vector ops", optional=1),
     Column("weights"),
     Column("input"),
     Column("output"),
-    Column("fused", left=True, optional=1, limit=32),
+    Column("fused", left=True, optional=4, limit=40),
 )
 
 
@@ -57,11 +57,14 @@ def print_graphs(graphs: Sequence[LayerGraph], console: Console) -> None:
 def print_graph(graph: LayerGraph, console: Console) -> None:
     """Print the report, as wide as the console."""
     console.print(Text(printable(graph.name), style="bold"))
-    rows = [Row(_cells(layer)) for layer in graph]
+    names = compact_names([(layer.name, layer.op) for layer in graph])
+    rows = [Row(_cells(name, layer)) for name, layer in zip(names, graph, strict=True)]
     if rows:
         rows[-1] = Row(rows[-1].cells, section=True)
     table, dropped = Grid(_COLUMNS, [*rows, Row(_total(graph), style="bold")]).fit(console.width)
     console.print(table)
+    if any(layer.dynamic_weights for layer in graph.compute_layers):
+        console.print(Text("\n* computed by the network, not stored weights", style="dim"))
     if dropped:
         hint = f"\nNo room for: {', '.join(dropped)}; widen the terminal, or see --json."
         console.print(Text(hint, style="dim"))
@@ -154,7 +157,7 @@ def _layer_json(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _cells(layer: Layer) -> list[str]:
+def _cells(name: str, layer: Layer) -> list[str]:
     dims = bits = fused = ""
     macs = 0
     if isinstance(layer, ComputeLayer):
@@ -164,15 +167,16 @@ def _cells(layer: Layer) -> list[str]:
         macs = nest.macs
     if not isinstance(layer, MoveLayer):
         fused = " ".join(work.work.op for work in layer.fused)
-    operands = layer_bits(layer)
+    dynamic = isinstance(layer, ComputeLayer) and layer.dynamic_weights
+    marked = zip(("*" if dynamic else "", "", ""), layer_bits(layer).values(), strict=True)
     return [
-        layer.name,
+        name,
         layer.op,
         dims,
         bits,
         count(macs) if macs else NONE,
         count(sum(vector_ops(layer))) if sum(vector_ops(layer)) else NONE,
-        *(binary(size / 8) if size else NONE for size in operands.values()),
+        *(binary(size / 8) + mark if size else NONE for mark, size in marked),
         fused,
     ]
 

@@ -114,6 +114,8 @@ def _bars(title: str, values: Mapping[str, float], show: Callable[[float], str])
     for justify in ("left", "right", "right", "left"):
         table.add_column(justify=justify, no_wrap=True)
     for name, value in values.items():
+        if not value:  # DRAM is off chip: no area of ours
+            continue
         share = value / total if total else 0.0
         bar = "█" * round(share * 20)
         table.add_row(Text(printable(name)), Text(show(value)), percent(share), Text(bar, "cyan"))

@@ -10,7 +10,7 @@ import pytest
 import chiploom
 from chiploom import cli
 
-HEAVY = ("numpy", "onnx", "networkx", "pydantic", "numba", "yaml", "rich.table")
+HEAVY = ("numpy", "onnx", "networkx", "numba", "yaml", "rich.table")
 
 
 @pytest.mark.parametrize("name", chiploom.__all__)

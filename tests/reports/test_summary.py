@@ -79,8 +79,8 @@ def test_says_which_columns_found_no_room(result: Result) -> None:
 
 def test_short_networks_are_shown_whole_in_order(long_result: Callable[[int], Result]) -> None:
     lines = report(long_result(SHOW_ALL)).splitlines()
-    names = [line.split()[0] for line in lines if line.startswith("/block")]
-    assert names == [f"/block{i}/conv" for i in range(SHOW_ALL)]
+    names = [line.split()[0] for line in lines if line.startswith("block")]
+    assert names == [f"block{i}/conv" for i in range(SHOW_ALL)]
 
 
 def test_long_networks_show_the_costliest_and_sum_the_rest(
@@ -88,8 +88,8 @@ def test_long_networks_show_the_costliest_and_sum_the_rest(
 ) -> None:
     layers = SHOW_ALL + 1
     text = report(long_result(layers))
-    names = [line.split()[0] for line in text.splitlines() if line.startswith("/block")]
-    assert names == [f"/block{i}/conv" for i in range(layers - 1, layers - 1 - SHOW_TOP, -1)]
+    names = [line.split()[0] for line in text.splitlines() if line.startswith("block")]
+    assert names == [f"block{i}/conv" for i in range(layers - 1, layers - 1 - SHOW_TOP, -1)]
     hidden = layers - SHOW_TOP
     cycles = 10 * hidden * (hidden + 1) / 2 / 1000
     assert row(text, "… ").startswith(f"… {hidden} more layers 605 k {cycles:.2f} k")
@@ -98,9 +98,9 @@ def test_long_networks_show_the_costliest_and_sum_the_rest(
 
 def test_top_wins(long_result: Callable[[int], Result]) -> None:
     text = report(long_result(5), top=2)
-    assert [line.split()[0] for line in text.splitlines() if line.startswith("/block")] == [
-        "/block4/conv",
-        "/block3/conv",
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("block")] == [
+        "block4/conv",
+        "block3/conv",
     ]
     assert "… 3 more layers" in text
     assert "… 5 more layers" in report(long_result(5), top=0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chiploom.reports.text import printable, shorten
+from chiploom.reports.text import compact_names, printable, shorten
 from chiploom.reports.units import binary, energy, percent, plural, shape, si
 
 
@@ -77,3 +77,28 @@ def test_shorten_fits_and_keeps_both_ends(name: str, width: int) -> None:
 def test_printable_defuses_escape_sequences() -> None:
     assert printable("conv\x1b[2Jname\n") == "conv�[2Jname�"
     assert printable("Größe/卷积") == "Größe/卷积"
+
+
+def test_compact_names_drop_what_exporters_repeat() -> None:
+    assert compact_names(
+        [
+            ("/layer1/layer1.0/conv1/Conv", "Conv"),
+            ("/features/features.4/block/block.1/block.1.0/Conv", "Conv"),
+            ("/attn/Mul_1", "Mul"),
+            ("Conv", "Conv"),
+            ("stem", "Conv"),
+        ]
+    ) == ["layer1.0/conv1", "features.4/block.1.0", "attn/Mul_1", "Conv", "stem"]
+
+
+NAMES = st.lists(
+    st.tuples(
+        st.sampled_from(["/a/Add", "a", "/a/a.1/Add", "a.1", "Add", "/", "//a"]), st.just("Add")
+    ),
+    unique=True,
+)
+
+
+@given(NAMES)
+def test_compact_names_stay_different(layers: list[tuple[str, str]]) -> None:
+    assert len(set(compact_names(layers))) == len(layers)
