@@ -23,6 +23,12 @@ def check(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
         for where, message in _check_memory(memory, architecture, axes, chip):
             yield ("memories", number, *where), message
     yield from _levels(architecture, axes)
+    if architecture.precision.psum < architecture.precision.O:
+        yield (
+            ("precision", "psum"),
+            f"expected at least the {architecture.precision.O} bit of O, "
+            f"found {architecture.precision.psum} bit",
+        )
     if chip.technology is None and architecture.mac.energy is None:
         yield ("mac",), _needs("energy")
     if chip.technology is None and None in (

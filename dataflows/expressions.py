@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .errors import suggest
 
@@ -81,14 +81,16 @@ def evaluate(expression: str, names: Mapping[str, Value]) -> Value:
             zero.
     """
     try:
-        value: Value = _evaluate(_parsed(expression), names)
+        value = _evaluate(_parsed(expression), names)
     except ZeroDivisionError:
         raise ExpressionError(f"`{expression}` divides by zero") from None
     except (TypeError, OverflowError) as error:
         raise ExpressionError(f"`{expression}`: {error}") from None
+    if isinstance(value, complex):
+        raise ExpressionError(f"`{expression}` is not a real number")
     if isinstance(value, float) and math.isnan(value):
         raise ExpressionError(f"`{expression}` is not a number")
-    return value
+    return cast(Value, value)
 
 
 @lru_cache(maxsize=1024)

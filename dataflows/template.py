@@ -122,6 +122,9 @@ def _parameter(
     name: str, raw: ParameterModel, document: Document, problems: list[str]
 ) -> Parameter | None:
     where: Where = ("parameters", name)
+    if (raw.kind == "choice") != bool(raw.choices):
+        problems.append(document.problem(where, "expected `choices` exactly where kind is choice"))
+        return None
     bounds: dict[str, float | None] = {}
     for key in ("min", "max", "step"):
         written = getattr(raw, key)
@@ -134,9 +137,6 @@ def _parameter(
             problems.append(document.problem((*where, key), "a choice has `choices`, no range"))
             return None
         bounds[key] = value
-    if (raw.kind == "choice") != bool(raw.choices):
-        problems.append(document.problem(where, "expected `choices` exactly where kind is choice"))
-        return None
     return Parameter(
         name, raw.kind, raw.default, raw.doc.strip(), bounds["min"], bounds["max"], bounds["step"],
         tuple(raw.choices or ()),
