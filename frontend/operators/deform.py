@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..graph import ComputeLayer, FusedWork, Layer
+from ..graph import ComputeLayer, Layer
 from ..lowering import CannotLower, NodeView, lowers
 from ..nest import LoopNest, OperandBits
+from .conv import added_bias
 from .costs import SIMPLE, Cost
 from .parts import inner_tensor, names_of, part_name, vector_layer
 from .region import BILINEAR, SAMPLE_POSITION
@@ -34,11 +35,6 @@ def deformable_convolution(node: NodeView) -> Sequence[Layer]:
     cost = (SAMPLE_POSITION + Cost(2)) * positions + BILINEAR * sampled.elements
     if mask is not None:
         cost += SIMPLE * sampled.elements
-    work = (
-        ()
-        if bias is None
-        else (FusedWork((SIMPLE * y.elements).as_work("Add"), bias.total_bits, node.name),)
-    )
     return [
         vector_layer(node, cost, reads=(x, offsets, mask), output=sampled, part="samples"),
         ComputeLayer(
@@ -51,7 +47,7 @@ def deformable_convolution(node: NodeView) -> Sequence[Layer]:
             bits=OperandBits(w.bits, sampled.bits, y.bits),
             inputs=names_of((sampled, w, bias)),
             output=y.name,
-            fused=work,
+            fused=added_bias(node, bias, 3),
             nodes=(node.name,),
         ),
     ]

@@ -100,14 +100,17 @@ def projecting_attention(node: NodeView) -> Sequence[Layer]:
 def _projection_work(
     node: NodeView, at: _Projected, projected: Tensor, rotated: int
 ) -> tuple[FusedWork, ...]:
-    """On the projection's outputs: scaling back of integers, bias, rotary embedding of Q and K."""
+    """On the projection's outputs: scaling back of integers, bias, rotary embedding of Q and K.
+
+    A constant bias of real numbers costs nothing: it is where accumulators start.
+    """
     elements, work = projected.elements, []
     if at.parameters:
         read = sum(t.total_bits for p in at.parameters if (t := node.optional(p)) is not None)
         scale = (DEQUANTIZE * elements).as_work("DequantizeLinear")
         work.append(FusedWork(scale, read, node.name))
     bias = node.optional(2)
-    if bias is not None:
+    if bias is not None and (2 not in node.static or at.parameters):
         added = (SIMPLE * elements).as_work("Add")
         work.append(FusedWork(added, bias.total_bits, node.name))
     if int(node.attributes.get("do_rotary", 0)):

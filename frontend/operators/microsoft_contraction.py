@@ -14,6 +14,7 @@ from ..graph import ComputeLayer, FusedWork, Layer, Tensor
 from ..lowering import MICROSOFT, CannotLower, NodeView, lowers, rule_for
 from ..nest import OperandBits
 from .contraction import contraction_layer
+from .conv import added_bias
 from .costs import ACTIVATION, DEQUANTIZE, GELU_TANH, QUANTIZE, SIMPLE, Cost
 from .parts import bits_of, inner_tensor, names_of, vector_layer
 from .quantize_linear import dynamic_quantize_cost
@@ -127,9 +128,8 @@ def fused_gemm(node: NodeView) -> Sequence[Layer]:
     if node.op == "FusedGemm":
         return with_work(lower_as(node, "Gemm", (0, 1, 2)), activation(node))
     bias = node.optional(2)
-    added = None if bias is None else fused_work(node, "Add", SIMPLE, bias)
     layers = reading(lower_as(node, "MatMul", (0, 1), attributes={}), bias)
-    return with_work(layers, added, fused_work(node, "FastGelu", GELU_TANH))
+    return with_work(layers, *added_bias(node, bias, 2), fused_work(node, "FastGelu", GELU_TANH))
 
 
 def _transposed(tensor: Tensor, transpose: bool, batch: bool) -> Tensor:
@@ -190,8 +190,7 @@ def matmul_narrow_weights(node: NodeView) -> Sequence[Layer]:
         dynamic_weights=False,
         nodes=(node.name,),
     )
-    added = None if bias is None else fused_work(node, "Add", SIMPLE, bias)
-    return with_work([layer], dequantize, added)
+    return with_work([layer], dequantize, *added_bias(node, bias, 5))
 
 
 @lowers("MatMulIntegerToFloat", domain=MICROSOFT)
@@ -234,7 +233,7 @@ def quantized_gemm(node: NodeView) -> Sequence[Layer]:
     attributes = {name: node.attributes.get(name, 0) for name in ("transA", "transB")}
     layers = lower_as(node, "Gemm", (0, 3), attributes=attributes)
     others = [node.optional(position) for position in (1, 2, 4, 5, 6, 7, 8)]
-    cost = DEQUANTIZE + Cost(int(node.optional(6) is not None))
+    cost = DEQUANTIZE + Cost(int(node.optional(6) is not None and 6 not in node.static))
     if node.optional(7) is not None:
         cost += QUANTIZE
     work = fused_work(node, "DequantizeLinear", cost, *others)

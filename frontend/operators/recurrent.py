@@ -21,7 +21,7 @@ from ..graph import ComputeLayer, Layer, Tensor
 from ..lowering import MICROSOFT, CannotLower, NodeView, lowers
 from ..nest import LoopNest, OperandBits
 from .costs import ACTIVATION, DEQUANTIZE, SIMPLE, Cost
-from .parts import further_outputs, inner_tensor, names_of, part_name, vector_layer
+from .parts import further_outputs, inner_tensor, is_fixed, names_of, part_name, vector_layer
 from .quantize_linear import dynamic_quantize_cost
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -123,11 +123,21 @@ def cell_cost(node: NodeView, kind: str, directions: int) -> Cost:
         total += _CELLS[kind](node, [_activation(name) for name in functions])
     gates = GATES[kind]
     shared = Cost(gates)  # input product + recurrent product
-    if node.optional(3) is not None:
-        shared += Cost(gates)  # the bias; those of both products are added at compile time
+    if _adds_bias(node):
+        shared += Cost(gates)  # both products' biases as one
     if "clip" in node.attributes:
         shared += Cost(2 * gates)
     return total + shared * directions
+
+
+def _adds_bias(node: NodeView) -> bool:
+    """A constant bias costs nothing: it is where the products' accumulators start.
+
+    Not so where they sum up integers, whose scale is only known when the network runs.
+    """
+    if node.optional(3) is None:
+        return False
+    return node.op not in GATES or not is_fixed(node, 3)
 
 
 def _activation(name: str) -> Cost:
@@ -156,8 +166,8 @@ def _gru_cell(node: NodeView, functions: list[Cost]) -> Cost:
     it, whose bias then stays apart from the other one and is one more addition.
     """
     f, g = functions
-    apart = int(node.attributes.get("linear_before_reset", 0)) and node.optional(3) is not None
-    return f * 2 + g + Cost(1 + 4) + Cost(int(bool(apart)))
+    apart = int(node.attributes.get("linear_before_reset", 0)) > 0 and _adds_bias(node)
+    return f * 2 + g + Cost(1 + 4) + Cost(int(apart))
 
 
 def _rnn_cell(node: NodeView, functions: list[Cost]) -> Cost:
@@ -187,7 +197,9 @@ def recurrent(node: NodeView) -> Sequence[Layer]:
     x, w, r, y = node.input(0), node.input(1), node.input(2), written_states(node)
     first = input_product(node, sizes, x, OperandBits(w.bits, x.bits, y.bits))
     second = recurrent_product(node, sizes, first.output, OperandBits(r.bits, y.bits, y.bits))
-    parameters = [node.optional(position) for position in (3, 4, 6, 7)]
+    parameters = [node.optional(position) for position in (4, 6, 7)]
+    if _adds_bias(node):
+        parameters.insert(0, node.optional(3))
     shape = (sizes.steps, sizes.batch, sizes.directions * sizes.gates * sizes.hidden)
     products = [
         inner_tensor(node, part, shape, y.bits) for part in ("input_product", "recurrent_product")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..graph import ComputeLayer, FusedWork, Layer, Tensor
 from ..lowering import CannotLower, NodeView, lowers
 from ..nest import LoopNest, OperandBits
-from .costs import ELEMENT, SIMPLE, Cost
+from .conv import added_bias
+from .costs import ELEMENT, Cost
 from .parts import further_outputs, inner_tensor, move_layer, names_of, part_name, vector_layer
 
 
@@ -29,9 +30,7 @@ def causal_convolution(node: NodeView) -> Sequence[Layer]:
         input_size=(1, stored),
     )
     elements = node.output.elements
-    fused = []
-    if bias is not None:
-        fused.append(FusedWork((SIMPLE * elements).as_work("Add"), bias.total_bits, node.name))
+    fused = list(added_bias(node, bias, 2))
     if node.attributes.get("activation", "none") in ("silu", "swish"):
         fused.append(FusedWork((ELEMENT["Swish"][0] * elements).as_work("Swish"), 0, node.name))
     layers: list[Layer] = [

@@ -227,3 +227,14 @@ def test_dynamically_quantized_lstm() -> None:
     scaled = 3 * 2 * 4 * states + (7 * batch * hidden + 9) * steps
     assert cell.work.simple_ops == plain.simple_ops + scaled
     assert cell.work.special_ops == plain.special_ops + steps
+
+
+@pytest.mark.parametrize(("kind", "linear"), [("LSTM", 0), ("GRU", 1)])
+def test_a_constant_bias_is_where_accumulators_start(kind: str, linear: int) -> None:
+    attributes = {"linear_before_reset": linear} if linear else {}
+    node = node_of(kind, bias=True, **attributes)
+    fixed = NodeView(
+        "node", kind, "", 22, node.inputs, node.outputs, node.attributes, static=frozenset({3})
+    )
+    without = vectors(lower(node_of(kind, bias=False, **attributes)))[0]
+    assert vectors(lower(fixed))[0] == without
