@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
+
 from chiploom.dataflows import schema, spec_names
 from chiploom.dataflows.document import parse_document
 from chiploom.dataflows.spec import parse_spec
-from pydantic import BaseModel
 
 from .contract import check_accelerator
 
