@@ -82,8 +82,6 @@ def test_simulate_writes_what_it_prints(capsys: Capture, tmp_path: Path) -> None
     assert [row["name"] for row in rows] == [layer["name"] for layer in result["layers"]]
     assert sum(int(row["cycles"]) for row in rows) == result["total"]["cycles"]
     assert "resnet9 on eyeriss" in out
-    for layer in result["layers"]:
-        assert layer["name"] in out
 
 
 def test_equal_input_gives_equal_output(capsys: Capture) -> None:
@@ -95,15 +93,12 @@ def test_equal_input_gives_equal_output(capsys: Capture) -> None:
     assert json.loads(outputs[0])["schema"] == "chiploom.result/1"
 
 
-@pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
-def test_an_objective_is_best_in_itself(capsys: Capture, objective: str) -> None:
+@pytest.mark.parametrize(("objective", "key"), [("latency", "cycles"), ("energy", "energy_pj")])
+def test_an_objective_is_best_in_itself(capsys: Capture, objective: str, key: str) -> None:
     results = {}
     for other in ("latency", "energy", "edp"):
         assert cli.main([*RUN, "--objective", other, "--json", "-"]) == 0
         results[other] = json.loads(capsys.readouterr().out)["total"]
-    key = {"latency": "cycles", "energy": "energy_pj", "edp": "edp"}[objective]
-    if objective == "edp":  # a sum of products of layers is not the product of the sums
-        return
     assert results[objective][key] <= min(total[key] for total in results.values()) * (1 + 1e-9)
 
 
@@ -171,14 +166,12 @@ def test_dataflows_lists_and_explains(capsys: Capture) -> None:
 
 
 def test_no_mapping_is_an_honest_no(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chiploom.simulator import simulate as module
     from chiploom.simulator.errors import NoMappingError
 
     def refuse(*_: object, **__: object) -> None:
         raise NoMappingError("conv: the buffer is 12 bytes short")
 
     monkeypatch.setattr(sys.modules["chiploom.simulator.simulate"], "simulate", refuse)
-    assert module is not None
     message = complaint(capsys, cli.main(RUN), RUN, expected=1)
     assert message == "chiploom: conv: the buffer is 12 bytes short\n"
 
