@@ -40,16 +40,23 @@ def window_of(node: NodeView, channels_last: bool = False) -> Window:
     strides = integers(node.attributes, "strides", ones) or ones
     dilations = integers(node.attributes, "dilations", ones) or ones
     begins = _begins(node, sizes, outputs, kernel, strides, dilations)
-    touched = 1
-    for axis, size in enumerate(sizes):
-        positions = {
-            strides[axis] * output + dilations[axis] * tap - begins[axis]
-            for output in range(outputs[axis])
-            for tap in range(kernel[axis])
-        }
-        touched *= sum(0 <= position < size for position in positions)
+    touched = prod(
+        _touched(size, outputs[axis], kernel[axis], strides[axis], dilations[axis], begins[axis])
+        for axis, size in enumerate(sizes)
+    )
     lines = x.elements // max(prod(sizes), 1)
     return Window(prod(kernel), y.elements, lines * touched)
+
+
+def _touched(size: int, outputs: int, taps: int, stride: int, dilation: int, begin: int) -> int:
+    """Positions along an axis that some window covers."""
+    if dilation == 1 and stride <= taps:  # one contiguous run, the common case
+        last = stride * (outputs - 1) + taps - 1 - begin
+        return max(0, min(last, size - 1) - max(-begin, 0) + 1)
+    positions = {
+        stride * output + dilation * tap - begin for output in range(outputs) for tap in range(taps)
+    }
+    return sum(0 <= position < size for position in positions)
 
 
 def _begins(

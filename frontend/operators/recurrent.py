@@ -52,6 +52,8 @@ def sizes_of(node: NodeView, kind: str) -> Sizes:
     R is ``directions x gates H x H``, quantised the transpose ``directions x H x gates H``.
     """
     x, r = node.input(0), node.input(2)
+    if node.optional(4) is not None:
+        node.notes.append(f"{kind} counts all time steps of every sequence, as if all were full")
     if len(x.shape) != 3 or len(r.shape) != 3:
         raise CannotLower(f"expected X and R with three dims, got {x.shape} and {r.shape}")
     steps, batch, inputs = x.shape

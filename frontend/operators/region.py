@@ -23,7 +23,7 @@ def max_roi_pool(node: NodeView) -> Sequence[Layer]:
     """Upper bound: every region covers the whole feature map, one maximum for each position."""
     x, regions = node.input(0), node.input(1)
     _, channels, height, width = _image(x.shape)
-    node.notes.append(f"{node.name}: MaxRoiPool counts as if every region were the whole map")
+    node.notes.append("MaxRoiPool counts as if every region were the whole map")
     compares = regions.shape[0] * channels * height * width
     return [vector_layer(node, Cost(1) * compares)]
 
@@ -42,7 +42,7 @@ def roi_align(node: NodeView) -> Sequence[Layer]:
     samples = ratio * ratio
     if not ratio:
         samples = ceil(height / rows) * ceil(width / columns)
-        node.notes.append(f"{node.name}: RoiAlign counts as if every region were the whole map")
+        node.notes.append("RoiAlign counts as if every region were the whole map")
     points = regions * rows * columns * samples
     cost = SAMPLE_POSITION * points + (BILINEAR + Cost(1)) * points * channels
     if node.attributes.get("mode", "avg") == "avg":
@@ -69,7 +69,7 @@ def non_max_suppression(node: NodeView) -> Sequence[Layer]:
         raise CannotLower(
             "max_output_boxes_per_class is computed in the network: the work has no useful bound"
         )
-    node.notes.append(f"{node.name}: NonMaxSuppression counts as if no box suppressed another")
+    node.notes.append("NonMaxSuppression counts as if no box suppressed another")
     limit = min(count, int(kept or 0))
     # Box i is compared with the min(i, limit) boxes kept before it.
     pairs = limit * (limit - 1) // 2 + (count - limit) * limit

@@ -12,6 +12,7 @@ from ..graph import ComputeLayer, FusedWork, Layer, MoveLayer, NotModelled, Tens
 from ..lowering import CannotLower, NodeView, rule_for
 from ..nest import OperandBits
 from ..operators import load_rules
+from ..operators.uncovered import why_uncovered
 from ..program import Node, PassOrderError, Program
 from .concat import COPIED
 from .quantization import DEQUANTIZE
@@ -81,15 +82,16 @@ def _layers(program: Program, node: Node, view: NodeView) -> Sequence[Layer]:
     if node.is_op("Concat"):
         return [_copies(program, node)]
     rule = rule_for(node.op, node.domain)
-    if rule is None:
-        raise CannotLower("no rule covers the operator")
+    assert rule is not None, f"{node.name}: `_view` refuses what has no rule"
     return _with_scaling(rule(view), node)
 
 
 def _view(program: Program, node: Node, read: set[str]) -> NodeView:
-    """What a rule sees. Raises CannotLower if the shape of anything that matters is not known."""
+    """What a rule sees. Raises CannotLower without a rule, or without a shape that matters."""
     if node.refused:
         raise CannotLower(node.refused)
+    if rule_for(node.op, node.domain) is None and not node.is_op("Concat"):
+        raise CannotLower(why_uncovered(node.op, node.domain))
     return NodeView(
         name=node.name,
         op=node.op,

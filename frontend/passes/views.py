@@ -14,7 +14,7 @@ from typing import Final
 from ..program import Node, Program, fact, program_pass
 
 _ALWAYS: Final = frozenset(
-    {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Split", "Slice", "Expand"}
+    {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Split", "Slice", "Expand", "BitCast"}
 )
 
 

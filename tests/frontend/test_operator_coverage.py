@@ -6,6 +6,7 @@ import onnx
 import pytest
 
 from chiploom.frontend.lowering import MICROSOFT, rule_for
+from chiploom.frontend.onnx_import import import_model
 from chiploom.frontend.operators import load_rules
 from chiploom.frontend.operators.uncovered import UNCOVERED, why_uncovered
 
@@ -70,3 +71,17 @@ def test_reasons_are_sentences_for_the_user() -> None:
     assert why_uncovered("SequenceAt").startswith("it works on sequences")
     assert why_uncovered("Frobnicate", "example.org") == "there is no rule for this operator"
     assert all(len(reason) > 20 for reason in UNCOVERED.values())
+
+
+def test_an_import_gives_the_reason() -> None:
+    nodes = [
+        onnx.helper.make_node("Relu", ["x"], ["a"]),
+        onnx.helper.make_node("SequenceConstruct", ["a"], ["s"]),
+        onnx.helper.make_node("Frobnicate", ["a"], ["f"], domain="example.org"),
+    ]
+    x = onnx.helper.make_tensor_value_info("x", 1, [4])
+    graph = onnx.helper.make_graph(nodes, "one", [x], [onnx.ValueInfoProto(name="s")])
+    opsets = [onnx.helper.make_opsetid("", 21), onnx.helper.make_opsetid("example.org", 1)]
+    imported = import_model(onnx.helper.make_model(graph, opset_imports=opsets))
+    reasons = {entry.op: entry.reason for entry in imported.not_modelled}
+    assert reasons["SequenceConstruct"] == why_uncovered("SequenceConstruct")
