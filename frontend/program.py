@@ -41,8 +41,7 @@ class TensorType:
         """The shape if every size of it is known."""
         if self.shape is None:
             return None
-        sizes = tuple(size for size in self.shape if size is not None)
-        return sizes if len(sizes) == len(self.shape) else None
+        return None if None in self.shape else self.shape  # type: ignore[return-value]
 
     @property
     def elements(self) -> int | None:
@@ -193,16 +192,19 @@ def program_pass(
 @fact("ordered")
 def _ordered(program: Program) -> str:
     """Every node comes after the producers of what it reads, and no tensor is written twice."""
+    read: dict[str, str] = {}
     written: set[str] = set()
-    made = {tensor for node in program.nodes for tensor in node.writes()}
     for node in program.nodes:
-        for tensor in node.reads():
-            if tensor in made and tensor not in written:
-                return f"{node.name} reads {tensor} before it is written"
-        for tensor in node.writes():
+        for tensor in node.inputs:
+            if tensor and tensor not in written:
+                read.setdefault(tensor, node.name)
+        for tensor in node.outputs:
             if tensor in written:
                 return f"{tensor} is written twice"
-            written.add(tensor)
+            if tensor in read:
+                return f"{read[tensor]} reads {tensor} before it is written"
+            if tensor:
+                written.add(tensor)
     return ""
 
 

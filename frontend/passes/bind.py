@@ -9,14 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from onnx import GraphProto, TensorShapeProto, TypeProto
 
 from ..errors import InputError
 from ..program import TensorType
 from .convert import from_type_proto
-
-if TYPE_CHECKING:
-    from onnx import GraphProto, TensorShapeProto
 
 
 @dataclass(slots=True)
@@ -82,10 +80,7 @@ def bind_inputs(
     return types, binding
 
 
-def _check_input(name: str, type_: object) -> None:
-    from onnx import TypeProto
-
-    assert isinstance(type_, TypeProto.Tensor)
+def _check_input(name: str, type_: TypeProto.Tensor) -> None:
     if not type_.HasField("shape"):
         raise InputError(
             f"input {name!r} has no shape; export the network with input shapes (symbolic "

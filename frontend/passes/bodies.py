@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from onnx import FunctionProto, GraphProto, NodeProto, helper
 
 from ..errors import InputError
 from ..program import Array, TensorType
 from .scope import Scope, default_domain
 
 if TYPE_CHECKING:
-    from onnx import FunctionProto, GraphProto, NodeProto
-
     from .elaborate import Elaboration
 
 #: Nodes of loop bodies that are written out, over the whole network.
@@ -218,8 +217,6 @@ def _emit(
     walk: Elaboration, scope: Scope, op: str, inputs: list[str], name: str, **attributes: Any
 ) -> str:
     """A node of our own; returns its output."""
-    from onnx import helper
-
     inner = {f"in{position}": tensor for position, tensor in enumerate(inputs)}
     own = Scope(inner, scope.prefix, {**scope.opsets, "": 11})
     proto = helper.make_node(op, list(inner), ["out"], name=name, **attributes)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from onnx import AttributeProto, NodeProto, TensorProto, TypeProto, numpy_helper
 
 from ..errors import InputError
 from ..program import Array, TensorType
-
-if TYPE_CHECKING:
-    from onnx import AttributeProto, NodeProto, TensorProto, TypeProto
 
 #: Elements of the largest tensor whose values are looked at.
 SMALL: Final = 4096
@@ -18,8 +17,6 @@ SMALL: Final = 4096
 
 def tensor_value(tensor: TensorProto) -> Array | None:
     """The values of a small tensor; None if it is large, or its data is not in the file."""
-    from onnx import TensorProto, numpy_helper
-
     if math.prod(tensor.dims) > SMALL or tensor.data_location == TensorProto.EXTERNAL:
         return None
     if tensor.data_type == TensorProto.UNDEFINED:
@@ -78,8 +75,6 @@ def from_type_proto(
 
 def to_type_proto(type_: TensorType) -> TypeProto:
     """The inverse of `from_type_proto`."""
-    from onnx import TypeProto
-
     proto = TypeProto()
     proto.tensor_type.elem_type = type_.element
     if type_.shape is not None:
@@ -103,21 +98,19 @@ def attributes_of(node: NodeProto) -> dict[str, Any]:
 
 
 def _attribute(attribute: AttributeProto) -> Any:
-    from onnx import AttributeProto as Kind
-
     kind = attribute.type
-    if kind == Kind.INT:
+    if kind == AttributeProto.INT:
         return attribute.i
-    if kind == Kind.FLOAT:
+    if kind == AttributeProto.FLOAT:
         return attribute.f
-    if kind == Kind.STRING:
+    if kind == AttributeProto.STRING:
         return attribute.s.decode("utf-8", "replace")
-    if kind == Kind.INTS:
+    if kind == AttributeProto.INTS:
         return list(attribute.ints)
-    if kind == Kind.FLOATS:
+    if kind == AttributeProto.FLOATS:
         return list(attribute.floats)
-    if kind == Kind.STRINGS:
+    if kind == AttributeProto.STRINGS:
         return [text.decode("utf-8", "replace") for text in attribute.strings]
-    if kind == Kind.TENSOR:
+    if kind == AttributeProto.TENSOR:
         return tensor_value(attribute.t)
     return None

@@ -15,6 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    helper,
+    numpy_helper,
+)
 
 from ..errors import InputError
 from ..program import Array, Node, Program, TensorType, program_pass
@@ -25,14 +34,6 @@ from .order import free_names, in_order
 from .scope import Scope, default_domain
 
 if TYPE_CHECKING:
-    from onnx import (
-        AttributeProto,
-        FunctionProto,
-        GraphProto,
-        ModelProto,
-        NodeProto,
-    )
-
     from .bind import Binding
 
 #: Their results are as small as their inputs, although the exact size depends on values.
@@ -112,7 +113,7 @@ class Elaboration:
         if scope.arguments or any(attribute.ref_attr_name for attribute in proto.attribute):
             proto = _with_arguments(proto, scope.arguments)
         domain = default_domain(proto.domain)
-        function = self.functions.get((domain, proto.op_type, getattr(proto, "overload", "")))
+        function = self.functions.get(_key(domain, proto.op_type, proto))
         if function is not None:
             call(self, function, proto, scope)
         elif not domain and proto.op_type == "Constant":
@@ -125,8 +126,6 @@ class Elaboration:
             self.operator(proto, scope)
 
     def constant(self, proto: NodeProto, scope: Scope) -> None:
-        from onnx import numpy_helper
-
         attribute = proto.attribute[0] if proto.attribute else None
         if attribute is None:
             raise InputError(f"node {proto.name!r} (Constant) has no value; export the model again")
@@ -305,8 +304,6 @@ class Elaboration:
         return all(name in self.constants for name in outputs if name)
 
     def _set(self, name: str, value: Array) -> None:
-        from onnx import helper
-
         self.constants[name] = value
         self.static.add(name)
         element = self.types[name].element
@@ -315,12 +312,15 @@ class Elaboration:
         self.types[name] = TensorType.of(value.shape, element)
 
 
+def _key(domain: str, name: str, proto: NodeProto | FunctionProto) -> tuple[str, str, str]:
+    """What identifies a function; `overload` came with version 10 of the format."""
+    return default_domain(domain), name, getattr(proto, "overload", "")
+
+
 def _with_arguments(proto: NodeProto, arguments: Mapping[str, AttributeProto]) -> NodeProto:
     """A node of a function's body with its attribute references filled in."""
     if not any(attribute.ref_attr_name for attribute in proto.attribute):
         return proto
-    from onnx import NodeProto
-
     filled = NodeProto()
     filled.CopyFrom(proto)
     del filled.attribute[:]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 
 from ..program import Array
 from .convert import SMALL
-
-if TYPE_CHECKING:
-    from onnx import NodeProto
 
 #: A new value every time: never a constant.
 RANDOM = frozenset(
@@ -61,6 +59,12 @@ def _concat(values: Inputs, attributes: Attributes) -> Array:
     )
 
 
+def _constant_of_shape(values: Inputs, attributes: Attributes) -> Array:
+    assert values[0] is not None
+    fill = np.ravel(attributes.get("value", np.zeros(1, np.float32)))
+    return np.full(tuple(int(size) for size in values[0]), fill[0], fill.dtype)
+
+
 def _binary(function: Callable[..., Any]) -> Callable[[Inputs, Attributes], Array]:
     return lambda values, _: np.asarray(function(values[0], values[1]))
 
@@ -69,6 +73,7 @@ _FAST: dict[str, Callable[[Inputs, Attributes], Array | None]] = {
     "Identity": lambda values, _: values[0],
     "Gather": _gather,
     "Concat": _concat,
+    "ConstantOfShape": _constant_of_shape,
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
     "Add": _binary(np.add),

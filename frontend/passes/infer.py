@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from onnx import NodeProto, OperatorSetIdProto, defs, numpy_helper, shape_inference
+from onnx.defs import OpSchema
 
 from ..errors import InputError
 from ..program import Array, TensorType
 from ..shape_rules import CannotInfer, ShapeView, shape_rule_for
 from .convert import from_type_proto, to_type_proto
-
-if TYPE_CHECKING:
-    from onnx import NodeProto
-    from onnx.defs import OpSchema
 
 #: Elements of the largest constant that can say something about a shape.
 _SHAPE_VALUES = 1024
@@ -22,8 +21,6 @@ _SHAPE_VALUES = 1024
 @lru_cache(maxsize=1024)
 def schema_for(op: str, domain: str, opset: int) -> OpSchema | None:
     """ONNX's own description of an operator, None where it has none."""
-    from onnx import defs
-
     try:
         return defs.get_schema(op, opset, domain)
     except defs.SchemaError:
@@ -66,8 +63,6 @@ def _by_onnx(
     inputs: Sequence[TensorType | None],
     constants: Mapping[int, Array],
 ) -> list[TensorType]:
-    from onnx import OperatorSetIdProto, numpy_helper, shape_inference
-
     types = {
         name: to_type_proto(type_)
         for name, type_ in zip(node.input, inputs, strict=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+
+from onnx import GraphProto, NodeProto
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
 
 
 def describe(node: NodeProto, index: int) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from onnx import AttributeProto, ValueInfoProto
+from onnx import AttributeProto, ValueInfoProto
 
 
 def default_domain(domain: str) -> str:
