@@ -55,6 +55,28 @@ LLAMA_WEIGHTS = 4096 * (4096 + 2 * 1024 + 4096) + 3 * 4096 * 14336
 DERIVED_MACS = {
     # Five groups of 2**23 * 9 (each halving of the image doubles the width), stem, classifier
     "resnet9": 32 * 32 * 27 * 64 + 5 * 2**23 * 9 + 512 * 10,
+    # figure 1 of the paper: sizes after each convolution and its channels; the transposed
+    # convolutions give every input position to 2x2 outputs; two classes
+    "unet": 9
+    * (
+        64 * (1 * 570**2 + 64 * 568**2)
+        + 128 * (64 * 282**2 + 128 * 280**2)
+        + 256 * (128 * 138**2 + 256 * 136**2)
+        + 512 * (256 * 66**2 + 512 * 64**2)
+        + 1024 * (512 * 30**2 + 1024 * 28**2)
+        + 512 * (1024 * 54**2 + 512 * 52**2)
+        + 256 * (512 * 102**2 + 256 * 100**2)
+        + 128 * (256 * 198**2 + 128 * 196**2)
+        + 64 * (128 * 390**2 + 64 * 388**2)
+    )
+    + 4 * (1024 * 512 * 28**2 + 512 * 256 * 52**2 + 256 * 128 * 100**2 + 128 * 64 * 196**2)
+    + 64 * 2 * 388**2,
+    # ResNet-18's convolutions on 640x640; lateral and output convolutions of levels 3 to 5,
+    # levels 6 and 7; both heads on the 8525 positions of all levels
+    "fpn-detector": (1_814_073_344 - 512 * 1000) * 640**2 // 224**2
+    + 256 * (128 * 80**2 + 256 * 40**2 + 512 * 20**2)
+    + 9 * 256 * (256 * (80**2 + 40**2 + 20**2) + 512 * 10**2 + 256 * 5**2)
+    + 9 * 256 * 8525 * (2 * 4 * 256 + 9 * (80 + 4)),
     # weights per token; two products of 32 heads over 512 keys of 128; angles
     "llama-decoder-prefill": 512 * (LLAMA_WEIGHTS + 2 * 32 * 512 * 128 + 64),
     "llama-decoder-decode": 1 * (LLAMA_WEIGHTS + 2 * 32 * 512 * 128 + 64),
