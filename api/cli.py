@@ -243,32 +243,7 @@ def _load(model: str, dims: Sequence[str] | None, bits: int | None, strict: bool
     """The layer graph of a file, or of a network of the zoo."""
     from .frontend import load_onnx
 
-    return load_onnx(_model_path(model), dims=_bindings(dims), bits=bits, strict=strict)
-
-
-def _model_path(model: str) -> Path:
-    """A file wins over a shipped network of the same name."""
-    from .frontend import zoo
-    from .frontend.errors import InputError
-
-    path = Path(model)
-    if path.is_file():
-        return path
-    names = zoo.names()
-    if model in names:
-        return zoo.path(model)
-    if path.is_dir():
-        raise InputError(f"{model}: expected an ONNX file, found a directory")
-    if path.exists():  # a pipe, say
-        raise InputError(f"{model}: expected an ONNX file, found something that is not a file")
-    from difflib import get_close_matches
-
-    close = get_close_matches(model.lower(), names, n=1)
-    guess = f" Did you mean {close[0]}?" if close else ""
-    raise InputError(
-        f"{model}: no such file, and no shipped network of that name.{guess}"
-        f" Shipped networks: {', '.join(names)}"
-    )
+    return load_onnx(model, dims=_bindings(dims), bits=bits, strict=strict)
 
 
 def _bindings(dims: Sequence[str] | None) -> dict[str, int]:
