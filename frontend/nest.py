@@ -89,9 +89,7 @@ def _touched(outputs: int, taps: int, axis: int, nest: LoopNest) -> int:
     if dilation == 1 and stride <= taps:  # one contiguous run, the common case
         first, last = -pad, stride * (outputs - 1) + taps - 1 - pad
         return max(0, min(last, size - 1) - max(first, 0) + 1)
-    positions = {
-        stride * o + dilation * f - pad for o in range(outputs) for f in range(taps)
-    }
+    positions = {stride * o + dilation * f - pad for o in range(outputs) for f in range(taps)}
     return sum(0 <= position < size for position in positions)
 
 
