@@ -54,7 +54,11 @@ def bind_inputs(
     initializers = {tensor.name for tensor in graph.initializer}
     values = [value for value in graph.input if value.name not in initializers]
     symbols: dict[str, None] = {}
+    seen: set[str] = set()
     for value in values:
+        if value.name in seen:
+            raise InputError(f"the name {value.name!r} is used by two inputs; rename one")
+        seen.add(value.name)
         if value.type.HasField("tensor_type"):
             _check_input(value.name, value.type.tensor_type)
             for axis, dim in enumerate(value.type.tensor_type.shape.dim):

@@ -345,8 +345,6 @@ def elaborate(model: ModelProto, inputs: Mapping[str, TensorType], binding: Bind
     walk = Elaboration(model, binding)
     scope = Scope({}, "", dict(_opsets(model)))
     for name, type_ in inputs.items():
-        if name in scope.names:
-            raise InputError(f"the name {name!r} is used by two inputs; rename one")
         walk.types[walk.define(scope, name)] = type_
     _check_initializers(graph)
     walk.graph(graph, scope)

@@ -117,6 +117,8 @@ def _cycle(nodes: Sequence[NodeProto], needs: list[list[int]], waiting: list[int
         place[index] = len(path)
         path.append(index)
         index = next(before for before in needs[index] if waiting[before])
-    loop = [describe(nodes[i], i) for i in reversed(path[place[index] :])]
+    indices = path[place[index] :][::-1]
+    start = indices.index(min(indices))
+    loop = [describe(nodes[i], i) for i in indices[start:] + indices[:start]]
     shown = " -> ".join(loop if len(loop) <= 6 else [*loop[:3], "…", *loop[-2:]])
     return f"the graph has a cycle: {shown} -> back; a network must be acyclic, export it again"

@@ -83,7 +83,9 @@ class _Absorption:
             inputs = tuple(self.renamed.get(name, name) for name in node.inputs)
             node = node if inputs == node.inputs else replace(node, inputs=inputs)
             kept.append(self.rewrite(node))
-        return replace(self.program, nodes=tuple(self._without_unread(kept)), types=self.types)
+        outputs = tuple(self.renamed.get(name, name) for name in self.program.outputs)
+        nodes = _without_unread(kept, outputs)
+        return replace(self.program, nodes=nodes, types=self.types, outputs=outputs)
 
     def rewrite(self, node: Node) -> Node:
         if node.refused or _is(node, "DequantizeLinear") or _is(node, "QuantizeLinear"):
@@ -180,21 +182,13 @@ class _Absorption:
             tensor = readers[0].outputs[0]
         return False
 
-    def _without_unread(self, nodes: list[Node]) -> list[Node]:
-        """Without the DequantizeLinear nodes that nothing reads any more."""
-        read = {tensor for node in nodes for tensor in node.reads()}
-        self.outputs = {self.renamed.get(name, name) for name in self.outputs}
-        self.program = replace(
-            self.program,
-            outputs=tuple(self.renamed.get(name, name) for name in self.program.outputs),
-        )
-        return [
-            node
-            for node in nodes
-            if not _is(node, "DequantizeLinear")
-            or node.outputs[0] in read
-            or node.outputs[0] in self.outputs
-        ]
+
+def _without_unread(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[Node, ...]:
+    """Without the DequantizeLinear nodes that nothing reads any more."""
+    read = {tensor for node in nodes for tensor in node.reads()} | set(outputs)
+    return tuple(
+        node for node in nodes if not _is(node, "DequantizeLinear") or node.outputs[0] in read
+    )
 
 
 def _scalings(sources: Sequence[Node | None], types: Mapping[str, TensorType]) -> int:

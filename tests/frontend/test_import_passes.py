@@ -1,0 +1,606 @@
+"""What the passes make of a network: what is folded, absorbed, fused, viewed, copied."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chiploom.frontend import ComputeLayer, LayerGraph, OperandBits, VectorLayer, load_onnx
+from chiploom.frontend.onnx_import import import_model, normalised
+from chiploom.frontend.passes.fuse import fuse
+from chiploom.frontend.passes.views import alias_views
+from chiploom.frontend.program import Node, PassOrderError, Program, TensorType
+
+sys.path.insert(0, str(Path(__file__).parent))
+from onnx_models import (
+    BOOL,
+    INT64,
+    constant,
+    fused,
+    kinds,
+    load,
+    model,
+    moved_bits,
+    node,
+    only,
+    value,
+    weight,
+)
+
+X = {"x": (1, 4, 8, 8)}
+CONV = node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1])
+W = weight("w", (4, 4, 3, 3))
+BITS = 4 * 8 * 8 * 32  # of x, and of every tensor of its shape
+
+
+def vectors(network: LayerGraph) -> list[VectorLayer]:
+    return [layer for layer in network if isinstance(layer, VectorLayer)]
+
+
+# --- constants folded into products ---------------------------------------------------------
+
+
+def test_batch_normalisation_and_bias_fold_into_the_convolution() -> None:
+    names = ["scale", "shift", "mean", "var"]
+    nodes = [
+        CONV,
+        node("BatchNormalization", ["c", *names], ["n"]),
+        node("Add", ["n", "bias"], ["b"]),
+        node("Mul", ["factor", "b"], ["m"]),
+        node("Relu", ["m"], ["y"]),
+    ]
+    weights = [W, *(weight(name, (4,)) for name in names)]
+    weights += [weight("bias", (4, 1, 1)), weight("factor", (1, 4, 1, 1))]
+    network = load(nodes, X, ["y"], weights)
+    layer = only(network.layers)
+    assert fused(layer) == ["Relu"]
+    assert layer.nodes == ("c", "n", "b", "m", "y")
+    assert layer.output == "y"
+
+
+@pytest.mark.parametrize(
+    ("op", "constant_shape", "folds"),
+    [
+        ("Add", (4, 1, 1), True),
+        ("Add", (8,), False),  # along the columns
+        ("Add", (1,), True),
+        ("Sub", (4, 1, 1), True),
+        ("Div", (4, 1, 1), True),
+        ("Mul", (4, 8, 8), False),  # one for every position
+    ],
+)
+def test_only_constants_per_channel_fold(
+    op: str, constant_shape: tuple[int, ...], folds: bool
+) -> None:
+    network = load([CONV, node(op, ["c", "k"], ["y"])], X, ["y"], [W, weight("k", constant_shape)])
+    assert fused(only(network.layers)) == ([] if folds else [op])
+
+
+def test_a_factor_does_not_fold_into_weights_that_are_activations() -> None:
+    nodes = [node("MatMul", ["q", "k"], ["s"]), node("Div", ["s", "root"], ["y"])]
+    network = load(
+        nodes, {"q": (2, 4, 8), "k": (2, 8, 4)}, ["y"], [constant("root", np.float32(8))]
+    )
+    assert fused(only(network.layers)) == ["Div"]
+
+
+def test_a_bias_adds_nothing_to_a_product_of_activations() -> None:
+    nodes = [node("MatMul", ["q", "k"], ["s"]), node("Add", ["s", "b"], ["y"])]
+    network = load(nodes, {"q": (2, 4, 8), "k": (2, 8, 4)}, ["y"], [weight("b", (4,))])
+    assert fused(only(network.layers)) == []
+
+
+def test_the_reciprocal_of_a_product_does_not_fold() -> None:
+    network = load([CONV, node("Div", ["k", "c"], ["y"])], X, ["y"], [W, weight("k", (1,))])
+    assert fused(only(network.layers)) == ["Div"]
+
+
+def test_what_leaves_the_network_in_between_stays() -> None:
+    nodes = [CONV, node("Add", ["c", "bias"], ["y"])]
+    network = load(nodes, X, ["y", "c"], [W, weight("bias", (4, 1, 1))])
+    assert kinds(network) == ["Conv", "Add"]
+
+
+def test_batch_normalisation_alone_is_vector_work() -> None:
+    names = ["scale", "shift", "mean", "var"]
+    nodes = [node("BatchNormalization", ["x", *names], ["y"])]
+    (layer,) = vectors(load(nodes, X, ["y"], [weight(name, (4,)) for name in names]))
+    assert layer.work.simple_ops == 2 * 256
+
+
+# --- compile time, dead nodes, identities ---------------------------------------------------
+
+
+def test_weights_computed_from_constants_cost_nothing_and_are_noted() -> None:
+    nodes = [
+        node("Transpose", ["v"], ["t"], perm=[1, 0]),
+        node("Mul", ["t", "t"], ["k"]),
+        node("MatMul", ["x", "k"], ["y"]),
+    ]
+    network = load(nodes, {"x": (2, 100)}, ["y"], [weight("v", (90, 100))])
+    layer = only(network.layers)
+    assert not layer.dynamic_weights
+    assert "2 nodes compute from weights alone" in network.notes[0]
+    assert network.tensors["k"].shape == (100, 90)
+
+
+def test_dead_nodes_are_left_out_with_a_note() -> None:
+    network = load([CONV, node("Relu", ["x"], ["y"])], X, ["y"], [W])
+    assert kinds(network) == ["Relu"]
+    assert "1 nodes reach no output" in network.notes[0]
+
+
+def test_nodes_that_change_nothing_vanish() -> None:
+    nodes = [
+        node("Identity", ["x"], ["a"]),
+        node("Dropout", ["a"], ["b", "mask"]),
+        node("Cast", ["b"], ["c"], to=6),  # float32 to int32: one width
+        node("Relu", ["c"], ["y"]),
+    ]
+    network = load(nodes, X, ["y"])
+    assert kinds(network) == ["Relu"]
+    assert network.layers[0].inputs == ("x",)
+
+
+def test_a_change_of_width_is_work() -> None:
+    (layer,) = vectors(load([node("Cast", ["x"], ["y"], to=10)], X))
+    assert (layer.read_bits, layer.write_bits) == (BITS, BITS // 2)
+
+
+def test_dropout_whose_mask_is_read_is_not_dropped() -> None:
+    nodes = [
+        node("Dropout", ["x", "ratio", "train"], ["d", "mask"]),
+        node("Cast", ["mask"], ["m"], to=1),
+        node("Add", ["d", "m"], ["y"]),
+    ]
+    weights = [constant("ratio", np.float32(0.5)), constant("train", np.array(True))]
+    network = load(nodes, X, ["y"], weights)
+    assert "Dropout" in {*kinds(network), *(entry.op for entry in network.not_modelled)}
+
+
+# --- views, transposes, concatenations -------------------------------------------------------
+
+
+def test_views_are_free_and_their_readers_read_what_is_there() -> None:
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("Reshape", ["r", "shape"], ["a"]),
+        node("Transpose", ["a"], ["b"], perm=[1, 0, 2]),
+        node("Squeeze", ["b", "one"], ["d"]),
+        node("Split", ["d"], ["e", "f"], axis=1, num_outputs=2),
+        node("Slice", ["e", "zero", "two", "one"], ["g"]),
+        node("Softmax", ["g"], ["y"]),
+    ]
+    network = load(
+        nodes,
+        X,
+        ["y"],
+        [
+            constant("shape", np.array([4, 1, 64])),
+            constant("zero", np.array([0])),
+            constant("one", np.array([0])),
+            constant("two", np.array([2])),
+        ],
+    )
+    assert kinds(network) == ["Relu", "Softmax"]
+    assert network.layers[1].inputs == ("r",)
+    assert network.tensors["y"].elements == 2 * 32
+
+
+def test_a_transpose_that_moves_is_a_move() -> None:
+    network = load([node("Transpose", ["x"], ["y"], perm=[0, 2, 3, 1])], X)
+    assert moved_bits(network) == BITS
+
+
+def test_one_position_is_a_view_and_a_lookup_is_not() -> None:
+    nodes = [node("Gather", ["x", "i"], ["g"], axis=1), node("Relu", ["g"], ["y"])]
+    assert kinds(load(nodes, X, ["y"], [constant("i", np.int64(0))])) == ["Relu"]
+    inputs = [value("x", (1, 4, 8, 8)), value("i", (3,), INT64)]
+    assert kinds(load(nodes, inputs)) == ["Gather", "Relu"]
+
+
+def concat(parts: list[str], producers: list[Any], **more: Any) -> LayerGraph:
+    nodes = [*producers, node("Concat", parts, ["k"], axis=1), node("Softmax", ["k"], ["y"])]
+    inputs = {"x": (1, 4, 8, 8), "z": (1, 2, 8, 8)}
+    return load(nodes, inputs, ["y", *more.get("outputs", [])], more.get("weights", []))
+
+
+def test_producers_write_their_parts_in_place() -> None:
+    network = concat(["a", "b"], [node("Relu", ["x"], ["a"]), node("Abs", ["x"], ["b"])])
+    assert kinds(network) == ["Relu", "Abs", "Softmax"]
+    assert network.layers[-1].inputs == ("a", "b")
+
+
+def test_one_input_is_taken_over_where_it_lies() -> None:
+    """Appending to a key-value cache."""
+    network = concat(["x", "b"], [node("Abs", ["x"], ["b"])])
+    assert kinds(network) == ["Abs", "Softmax"]
+    assert set(network.layers[-1].inputs) == {"x", "b"}
+
+
+def test_the_smaller_of_two_inputs_is_copied() -> None:
+    network = concat(["x", "z"], [])
+    assert kinds(network) == ["Concat", "Softmax"]
+    assert moved_bits(network) == BITS // 2
+    assert network.layers[0].inputs == ("x", "z")
+
+
+def test_a_tensor_that_occurs_twice_is_copied_once() -> None:
+    network = concat(["a", "a"], [node("Relu", ["x"], ["a"])])
+    assert moved_bits(network) == BITS
+
+
+def test_a_piece_of_a_tensor_is_copied() -> None:
+    producers = [
+        node("Relu", ["x"], ["a"]),
+        node("Split", ["a"], ["p", "q"], axis=1, num_outputs=2),
+    ]
+    network = concat(["q", "p"], producers)
+    assert moved_bits(network) == BITS
+
+
+def test_a_chain_of_concatenations_grows_in_place() -> None:
+    """A dense block: every result is appended to all before it."""
+    nodes = [node("Relu", ["x"], ["f0"])]
+    last = "f0"
+    for i in range(1, 5):
+        nodes += [
+            node("Softmax", [last], [f"f{i}"], axis=2),
+            node("Concat", [last, f"f{i}"], [f"k{i}"], axis=1),
+        ]
+        last = f"k{i}"
+    network = load(nodes, X, [last])
+    assert moved_bits(network) == 0
+    assert kinds(network) == ["Relu", *["Softmax"] * 4]
+    assert network.outputs == ("f0", "f1", "f2", "f3", "f4")
+
+
+def test_very_many_parts_are_joined_by_a_layer() -> None:
+    nodes = [node("Relu", ["x"], [f"p{i}"]) for i in range(100)]
+    nodes += [node("Concat", [f"p{i}" for i in range(100)], ["k"], axis=1),
+              node("Softmax", ["k"], ["y"])]  # fmt: skip
+    network = load(nodes, X)
+    assert network.layers[-1].inputs == ("k",)
+    assert network.layers[-2].op == "Concat"
+    assert moved_bits(network) == 0
+
+
+# --- padding ---------------------------------------------------------------------------------
+
+
+def padded(op: str, before: str, fill: float = 0.0, mode: str = "constant") -> LayerGraph:
+    nodes = [node(before, ["x"], ["a"]), node("Pad", ["a", "pads", "fill"], ["p"], mode=mode)]
+    if op == "Conv":
+        nodes.append(node("Conv", ["p", "w"], ["y"], pads=[0, 0, 1, 1]))
+    else:
+        nodes.append(node(op, ["p"], ["y"], kernel_shape=[3, 3]))
+    pads = constant("pads", np.array([0, 0, 1, 2, 0, 0, 1, 0]))
+    return load(nodes, X, ["y"], [W, pads, constant("fill", np.float32(fill))])
+
+
+def test_zeros_fold_into_the_convolution() -> None:
+    network = padded("Conv", "Abs")
+    assert kinds(network) == ["Abs", "Conv"]
+    (layer,) = network.compute_layers
+    assert layer.nest.pad == (1, 2)
+    assert layer.nest.input_size == (8, 8)
+    assert (layer.nest["OY"], layer.nest["OX"]) == (9, 9)
+    assert "p" in layer.nodes
+
+
+@pytest.mark.parametrize(
+    ("op", "before", "fill", "mode", "folds"),
+    [
+        ("Conv", "Abs", 1.0, "constant", False),
+        ("Conv", "Abs", 0.0, "reflect", False),
+        ("AveragePool", "Abs", 0.0, "constant", True),
+        ("MaxPool", "Relu", 0.0, "constant", True),
+        ("MaxPool", "Neg", 0.0, "constant", False),  # zeros could be the maximum
+    ],
+)
+def test_what_else_folds(op: str, before: str, fill: float, mode: str, folds: bool) -> None:
+    assert ("Pad" not in kinds(padded(op, before, fill, mode))) == folds
+
+
+# --- fusion ----------------------------------------------------------------------------------
+
+
+def test_a_residual_addition_is_fused_into_the_later_producer() -> None:
+    nodes = [
+        CONV,
+        node("Conv", ["c", "v"], ["d"], pads=[1, 1, 1, 1]),
+        node("Add", ["c", "d"], ["s"]),
+        node("Relu", ["s"], ["y"]),
+    ]
+    network = load(nodes, X, ["y"], [W, weight("v", (4, 4, 3, 3))])
+    first, second = network.compute_layers
+    assert first.fused == ()
+    assert [(e.work.op, e.read_bits) for e in second.fused] == [("Add", BITS), ("Relu", 0)]
+    assert second.inputs == ("c", "v")
+    assert network.dag.has_edge("c", "d")
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_swish_written_as_two_operators(swap: bool) -> None:
+    nodes = [
+        CONV,
+        node("Sigmoid", ["c"], ["s"]),
+        node("Mul", ["s", "c"] if swap else ["c", "s"], ["y"]),
+    ]
+    layer = only(load(nodes, X, ["y"], [W]).layers)
+    assert [(entry.work.op, entry.read_bits) for entry in layer.fused] == [
+        ("Sigmoid", 0),
+        ("Mul", 0),
+    ]
+
+
+def test_gelu_written_out() -> None:
+    nodes = [
+        CONV,
+        node("Div", ["c", "root"], ["a"]),
+        node("Erf", ["a"], ["b"]),
+        node("Add", ["b", "one"], ["d"]),
+        node("Mul", ["c", "d"], ["e"]),
+        node("Mul", ["e", "half"], ["y"]),
+    ]
+    constants = [constant(name, np.float32(1)) for name in ("root", "one", "half")]
+    layer = only(load(nodes, X, ["y"], [W, *constants]).layers)
+    assert fused(layer) == ["Div", "Erf", "Add", "Mul", "Mul"]
+
+
+def test_a_region_that_does_not_come_back_to_one_tensor_is_left() -> None:
+    nodes = [CONV, node("Sigmoid", ["c"], ["s"]), node("Softmax", ["c"], ["t"]),
+             node("Mul", ["s", "t"], ["y"])]  # fmt: skip
+    network = load(nodes, X, ["y"], [W])
+    assert network.compute_layers[0].fused == ()
+    assert kinds(network)[0] == "Conv"
+    assert sum(isinstance(layer, VectorLayer) for layer in network) == 2
+
+
+def test_an_operand_that_is_made_later_is_not_fused() -> None:
+    """Squeeze and excite: the gate is computed from the very tensor that it multiplies."""
+    nodes = [
+        CONV,
+        node("GlobalAveragePool", ["c"], ["g"]),
+        node("Sigmoid", ["g"], ["s"]),
+        node("Mul", ["c", "s"], ["y"]),
+    ]
+    network = load(nodes, X, ["y"], [W])
+    assert kinds(network) == ["Conv", "GlobalAveragePool", "Mul"]
+    assert fused(network.layers[1]) == ["Sigmoid"]
+
+
+def test_fusion_does_not_reach_over_an_output_of_the_network() -> None:
+    network = load([CONV, node("Relu", ["c"], ["y"])], X, ["y", "c"], [W])
+    assert kinds(network) == ["Conv", "Relu"]
+
+
+def test_fusion_into_a_vector_layer_writes_the_last_tensor() -> None:
+    nodes = [node("Softmax", ["x"], ["s"]), node("Cast", ["s"], ["y"], to=10)]
+    (layer,) = vectors(load(nodes, X))
+    assert fused(layer) == ["Cast"]
+    assert layer.write_bits == BITS // 2
+
+
+def test_a_broadcast_result_is_not_fused() -> None:
+    nodes = [node("GlobalAveragePool", ["x"], ["g"]), node("Add", ["g", "x"], ["y"])]
+    assert kinds(load(nodes, X)) == ["GlobalAveragePool", "Add"]
+
+
+def test_work_is_neither_lost_nor_doubled_by_fusion() -> None:
+    made = model([CONV, node("Sigmoid", ["c"], ["s"]), node("Mul", ["c", "s"], ["m"]),
+                  node("Add", ["m", "x"], ["y"])], X, ["y"], [W])  # fmt: skip
+    program = normalised(made, None, None)
+    from chiploom.frontend.onnx_import import _tensors
+    from chiploom.frontend.passes.lower import lower
+
+    layers = lower(program).layers
+    tensors = _tensors(program, layers)
+
+    def work(entries: Any) -> tuple[int, int]:
+        items = [e.work for layer in entries for e in getattr(layer, "fused", ())]
+        items += [layer.work for layer in entries if isinstance(layer, VectorLayer)]
+        return sum(item.simple_ops for item in items), sum(item.special_ops for item in items)
+
+    assert work(fuse(layers, tensors, program.outputs)) == work(layers)
+    assert work(layers) == (256 * 3, 256 * 2)
+
+
+# --- quantization ----------------------------------------------------------------------------
+
+
+def qdq(op: str = "Conv", after: list[Any] | None = None, last: bool = True) -> LayerGraph:
+    """Input, quantized; a product of dequantized operands; its result quantized."""
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["xq"]),
+        node("DequantizeLinear", ["xq", "s", "z"], ["xd"]),
+        node("DequantizeLinear", ["wq", "s", "zw"], ["wd"]),
+        node(op, ["xd", "wd"], ["c"]),
+        *(after or []),
+    ]
+    end = nodes[-1].output[0]
+    if last:
+        nodes += [node("QuantizeLinear", [end, "s2", "z"], ["yq"]),
+                  node("DequantizeLinear", ["yq", "s2", "z"], ["y"])]  # fmt: skip
+    weights = [weight("wq", (4, 4, 3, 3) if op == "Conv" else (8, 8), 3),
+               constant("s", np.float32(0.1)), constant("s2", np.float32(0.2)),
+               constant("z", np.uint8(0)), constant("zw", np.int8(0))]  # fmt: skip
+    return load(nodes, X, ["y" if last else end], weights)
+
+
+def test_operands_of_a_quantized_convolution_have_the_stored_widths() -> None:
+    network = qdq()
+    border, layer = network.layers
+    assert border.op == "QuantizeLinear"
+    assert isinstance(layer, ComputeLayer)
+    assert layer.bits == OperandBits(8, 8, 32)
+    assert layer.inputs[:2] == ("xq", "wq")
+    # its sums are quantized; at the network's border they become real numbers again
+    assert fused(layer) == ["QuantizeLinear", "DequantizeLinear"]
+
+
+def test_a_relu_between_product_and_quantization() -> None:
+    layer = qdq(after=[node("Relu", ["c"], ["r"])]).compute_layers[0]
+    assert fused(layer) == ["Relu", "QuantizeLinear", "DequantizeLinear"]
+
+
+def test_sums_that_nothing_quantizes_are_scaled_back() -> None:
+    layer = qdq(last=False).compute_layers[0]
+    assert layer.bits == OperandBits(8, 8, 32)
+    assert [(e.work.op, e.work.simple_ops) for e in layer.fused] == [("DequantizeLinear", 2 * 144)]
+
+
+def test_weights_alone_may_be_quantized() -> None:
+    nodes = [
+        node("DequantizeLinear", ["wq", "s"], ["wd"], axis=0, block_size=16),
+        node("MatMul", ["x", "wd"], ["y"]),
+    ]
+    network = load(nodes, {"x": (2, 64)}, ["y"], [weight("wq", (64, 32), 22), weight("s", (4, 32))])
+    layer = only(network.layers)
+    assert layer.bits == OperandBits(4, 32, 32)
+    # four blocks of 16 along the summed axis: four scalings of every sum
+    assert [entry.work.simple_ops for entry in layer.fused] == [4 * 2 * 64]
+
+
+def test_moves_between_equal_scales_run_on_integers() -> None:
+    nodes = [
+        node("DequantizeLinear", ["x", "s", "z"], ["d"]),
+        node("Transpose", ["d"], ["t"], perm=[0, 2, 3, 1]),
+        node("QuantizeLinear", ["t", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["e"]),
+        node("MaxPool", ["e"], ["m"], kernel_shape=[2, 2]),
+        node("QuantizeLinear", ["m", "s", "z"], ["y"]),
+    ]
+    weights = [constant("s", np.float32(0.1)), constant("z", np.uint8(0))]
+    network = load(nodes, [value("x", (1, 4, 8, 8), 2)], ["y"], weights)
+    assert kinds(network) == ["Transpose", "MaxPool"]
+    assert moved_bits(network) == 256 * 8
+    assert network.tensors[network.outputs[0]].bits == 8
+
+
+def test_another_scale_behind_a_move_is_work() -> None:
+    nodes = [
+        node("DequantizeLinear", ["x", "s", "z"], ["d"]),
+        node("Transpose", ["d"], ["t"], perm=[0, 2, 3, 1]),
+        node("QuantizeLinear", ["t", "s2", "z"], ["y"]),
+    ]
+    weights = [constant("s", np.float32(0.1)), constant("s2", np.float32(0.3)),
+               constant("z", np.uint8(0))]  # fmt: skip
+    network = load(nodes, [value("x", (1, 4, 8, 8), 2)], ["y"], weights)
+    assert "QuantizeLinear" in kinds(network)
+
+
+def test_operators_in_real_numbers_keep_their_dequantization() -> None:
+    nodes = [node("DequantizeLinear", ["x", "s", "z"], ["d"]), node("Softmax", ["d"], ["y"])]
+    weights = [constant("s", np.float32(0.1)), constant("z", np.uint8(0))]
+    network = load(nodes, [value("x", (1, 4, 8, 8), 2)], ["y"], weights)
+    assert kinds(network) == ["DequantizeLinear", "Softmax"]
+
+
+def test_yunet_runs_on_eight_bits_throughout(shared: Path) -> None:
+    network = load_onnx(shared / "models" / "yunet_s_320_qdq_int8.onnx")
+    assert len(network.compute_layers) == 53
+    assert {(layer.bits.W, layer.bits.I) for layer in network.compute_layers} == {(8, 8)}
+    assert not network.not_modelled
+
+
+# --- widths ----------------------------------------------------------------------------------
+
+
+def test_an_imposed_width_scales_everything_but_indices_and_masks() -> None:
+    nodes = [
+        node("Gather", ["table", "i"], ["e"]),
+        node("MatMul", ["e", "w"], ["c"]),
+        node("Where", ["mask", "c", "c2"], ["y"]),
+        node("Softmax", ["x"], ["c2"]),
+    ]
+    inputs = [value("i", (5,), INT64), value("mask", (5, 6), BOOL), value("x", (5, 6))]
+    weights = [weight("table", (100, 8)), weight("w", (8, 6))]
+    wide, narrow = (load(nodes, inputs, ["y"], weights, bits=bits) for bits in (None, 8))
+    assert narrow.compute_layers[0].bits == OperandBits(8, 8, 8)
+    assert narrow.tensors["i"].bits == 64
+    assert narrow.tensors["mask"].bits == 8
+    assert narrow.macs == wide.macs
+    assert "8 bits" in narrow.notes[-1]
+    softmax = [vectors(network)[0] for network in (wide, narrow)]
+    assert softmax[0].write_bits == 4 * softmax[1].write_bits
+
+
+@pytest.mark.parametrize(
+    ("element", "bits"),
+    [(1, 32), (10, 16), (16, 16), (17, 8), (11, 64), (7, 64), (3, 8), (22, 4), (9, 8)],
+)
+def test_widths_of_element_types(element: int, bits: int) -> None:
+    network = load([node("Reshape", ["x", "s"], ["r"]), node("Identity", ["r"], ["y"])],
+                   [value("x", (4,), element)], ["y"], [constant("s", np.array([2, 2]))])  # fmt: skip
+    assert network.tensors["x"].bits == bits
+
+
+# --- the graph and the passes' contracts -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3-large", "bert-base", "unet"])
+def test_layers_come_after_what_they_read(name: str) -> None:
+    network = load_onnx(name)
+    made = {layer.output for layer in network}
+    seen: set[str] = set()
+    for layer in network:
+        assert all(tensor in seen for tensor in layer.inputs if tensor in made)
+        assert layer.output in network.tensors
+        assert all(tensor in network.tensors for tensor in layer.inputs)
+        seen.add(layer.output)
+    assert set(network.outputs) <= seen
+    assert network.not_modelled == ()
+
+
+def test_every_node_of_the_file_is_covered_once() -> None:
+    network = load_onnx("resnet18")
+    covered = [name for layer in network for name in layer.nodes]
+    assert len(covered) == len(set(covered))
+
+
+def test_equal_files_import_equally() -> None:
+    assert load_onnx("mobilenetv2") == load_onnx("mobilenetv2")
+
+
+def test_a_pass_refuses_to_run_before_what_it_requires() -> None:
+    empty = Program("empty", (), {})
+    with pytest.raises(PassOrderError, match="alias_views requires ordered, typed"):
+        alias_views(empty)
+
+
+def test_a_pass_that_breaks_the_order_is_caught() -> None:
+    from dataclasses import replace
+
+    from chiploom.frontend.program import program_pass
+
+    def make(name: str, source: str, target: str) -> Node:
+        return Node(name, "Relu", "", 21, (source,), (target,), {}, (name,))
+
+    types = {name: TensorType.of((4,), 1) for name in "abc"}
+    program = Program("chain", (make("1", "a", "b"), make("2", "b", "c")), types)
+
+    @program_pass(ensures=("ordered",))
+    def reverse(program: Program) -> Program:
+        return replace(program, nodes=program.nodes[::-1])
+
+    with pytest.raises(PassOrderError, match="2 reads b before it is written"):
+        reverse(program)
+
+
+def test_a_long_chain_is_no_slower_per_node() -> None:
+    import time
+
+    def seconds(length: int) -> float:
+        nodes = [node("Softmax", [f"t{i}"], [f"t{i + 1}"]) for i in range(length)]
+        made = model(nodes, {"t0": (1, 4)}, [f"t{length}"])
+        start = time.process_time()
+        assert len(import_model(made)) == length
+        return time.process_time() - start
+
+    seconds(200)
+    assert seconds(4000) < 8 * seconds(1000)  # 4 times the nodes; 16 times if quadratic
