@@ -102,7 +102,7 @@ def normalised(model: ModelProto, dims: Mapping[str, int] | None, bits: int | No
     program = absorb_quantization(drop_identities(program))
     program = prune(drop_compile_time(program), silent=True)
     program = fold_affine(fold_pads(program))
-    return concatenate_in_place(alias_views(program))
+    return concatenate_in_place(prune(alias_views(program), silent=True))
 
 
 def border(program: Program) -> tuple[str, ...]:

@@ -167,10 +167,10 @@ class Elaboration:
             if name:
                 self.types[outputs[-1]] = self._merged(type_, name, scope)
         present = [name for name in inputs if name]
+        if self._shape_of(proto, attributes, inputs, outputs):
+            return
         if proto.op_type not in RANDOM and inputs and self.static.issuperset(present):
             self.static.update(name for name in outputs if name)
-        elif self._shape_of(proto, attributes, inputs, outputs):
-            return
         if len(constants) == len(present) and self._fold(proto, opset, inputs, outputs, attributes):
             return
         complete = all(self.types[name].known is not None for name in outputs if name)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..program import Node, Program, fact, program_pass
+from .views import underlying
 
 
 @fact("live")
 def _live(program: Program) -> str:
     """Some output of every node is read, or leaves the network."""
-    read = {tensor for node in program.nodes for tensor in node.reads()} | set(program.outputs)
+    wanted = {tensor for node in program.nodes for tensor in node.reads()} | set(program.outputs)
+    read = {root for tensor in wanted for root in underlying(program.views, tensor)}
     for node in program.nodes:
         if read.isdisjoint(node.outputs):
             return f"nothing reads what {node.name} writes"
@@ -23,7 +25,7 @@ def _live(program: Program) -> str:
 @program_pass(requires=("ordered",), ensures=("ordered", "live"))
 def prune(program: Program, *, silent: bool = False) -> Program:
     """The program without dead nodes; a note names them unless `silent`."""
-    needed = set(program.outputs)
+    needed = {root for name in program.outputs for root in underlying(program.views, name)}
     kept: list[Node] = []
     dead: list[Node] = []
     for node in reversed(program.nodes):
@@ -31,7 +33,8 @@ def prune(program: Program, *, silent: bool = False) -> Program:
             dead.append(node)
         else:
             kept.append(node)
-            needed.update(node.reads())
+            for tensor in node.reads():
+                needed.update(underlying(program.views, tensor))
     dead = [node for node in dead if node.covers]
     if not dead or silent:
         return replace(program, nodes=tuple(reversed(kept)))

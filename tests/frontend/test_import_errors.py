@@ -20,10 +20,10 @@ from onnx_models import FLOAT, constant, graph, load, model, node, value, weight
 
 
 def message(path: Path | str, **options: Any) -> str:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InputError) as caught:
         load_onnx(path, **options)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     text = str(caught.value)
     assert text.startswith(f"{path}: ")
     assert "\n" not in text

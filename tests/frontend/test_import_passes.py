@@ -535,8 +535,8 @@ def test_an_imposed_width_scales_everything_but_indices_and_masks() -> None:
     [(1, 32), (10, 16), (16, 16), (17, 8), (11, 64), (7, 64), (3, 8), (22, 4), (9, 8)],
 )
 def test_widths_of_element_types(element: int, bits: int) -> None:
-    network = load([node("Reshape", ["x", "s"], ["r"]), node("Identity", ["r"], ["y"])],
-                   [value("x", (4,), element)], ["y"], [constant("s", np.array([2, 2]))])  # fmt: skip
+    nodes = [node("Reshape", ["x", "s"], ["y"])]
+    network = load(nodes, [value("x", (4,), element)], ["y"], [constant("s", np.array([2, 2]))])
     assert network.tensors["x"].bits == bits
 
 

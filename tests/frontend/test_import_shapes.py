@@ -308,3 +308,14 @@ def test_a_second_shape_rule_is_refused() -> None:
     assert shape_rule_for("OnlyForThisTest", "test") is rule
     with pytest.raises(ValueError, match="two shape rules"):
         shape_rule("OnlyForThisTest", domain="test")(rule)
+
+
+def test_the_shape_of_large_weights_is_known_too() -> None:
+    nodes = [
+        node("Transpose", ["w"], ["t"], perm=[1, 0]),
+        node("Shape", ["t"], ["s"]),
+        node("Expand", ["x", "s"], ["e"]),
+        node("Relu", ["e"], ["y"]),
+    ]
+    network = load(nodes, {"x": (1,)}, ["y"], [weight("w", (300, 200))])
+    assert network.tensors["y"].shape == (200, 300)
