@@ -203,9 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader has gone, which is its right: `chiploom … | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return _abandon_output()
     return int(code)
 
 
@@ -221,6 +219,8 @@ def _user_errors() -> Iterator[None]:
         raise typer.Exit(_complain(str(error), NO)) from None
     except InputError as error:
         raise typer.Exit(_complain(str(error), BAD_INPUT)) from None
+    except BrokenPipeError:
+        raise typer.Exit(_abandon_output()) from None
 
 
 def _complain(message: str, code: int) -> int:
@@ -230,6 +230,12 @@ def _complain(message: str, code: int) -> int:
     lines = [f"chiploom: {head}", *(f"          {line}" for line in more)]
     print("\n".join(map(printable, lines)), file=sys.stderr)
     return code
+
+
+def _abandon_output() -> int:
+    """The reader has gone, which is its right: `chiploom … | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
 
 
 def _usage_message(error: typer.TyperException) -> str:
@@ -305,8 +311,12 @@ def _console() -> Console:
     """Standard output. What is not a terminal gets room for every column."""
     from rich.console import Console
 
+    class Output(Console):
+        def on_broken_pipe(self) -> None:  # rich would exit with 1
+            raise BrokenPipeError
+
     wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 180
-    return Console(width=wide, highlight=False, soft_wrap=False)
+    return Output(width=wide, highlight=False)
 
 
 if __name__ == "__main__":
