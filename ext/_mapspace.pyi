@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,15 @@ _Reals = npt.NDArray[np.float64]
 class Kernel:
     def __init__(self, integers: _Integers, reals: _Reals) -> None: ...
     def evaluate(
-        self, spatial: _Integers, loops: _Integers, bounds: _Integers
+        self, spatial: _Integers, loops: _Integers, bounds: _Integers, doubled: _Integers
     ) -> tuple[int, float, int, int, int, int, float, _Integers, _Integers]: ...
     def best_temporal(
         self,
         spatial: _Integers,
         sizes: list[_Integers],
-        weightings: Sequence[tuple[_Reals, _Reals, _Reals]],
+        objective: int,
+        macs_energy: float,
+        known: float,
+        rounds: int,
         nodes: int,
-    ) -> list[tuple[Any, Any, float, bool]]: ...
+    ) -> tuple[float, float, Any, Any, Any, int, int]: ...

@@ -21,6 +21,7 @@ include "problem.pxi"
 include "counting.pxi"
 include "cost.pxi"
 include "search.pxi"
+include "certify.pxi"
 
 cdef class Kernel:
     """One loop nest on one sub-accelerator.
@@ -81,13 +82,14 @@ cdef class Kernel:
             memory.transfer_energy = reals[6 + 5 * m]
             memory.instances = <int>reals[2 + 5 * p.memories + m]
 
-    def evaluate(self, long[:, ::1] spatial, long[:, ::1] loops, long[:, ::1] bounds):
+    def evaluate(self, long[:, ::1] spatial, long[:, ::1] loops, long[:, ::1] bounds, long[:, ::1] doubled):
         """Cost of one mapping.
 
         Args:
             spatial: (n, 3) axis, dim, factor.
             loops: (n, 2) dim, factor, innermost first.
             bounds: (3, levels) loops inside each level's tile.
+            doubled: (3, levels) whether the tile has a second buffer.
 
         Returns:
             (cycles, energy in pJ without multiply-accumulates, compute cycles, memory that limits
@@ -100,9 +102,10 @@ cdef class Kernel:
         cdef long[:, ::1] reads
         cdef long[:, ::1] writes
         cdef int m, x
-        make_space(&self.p, spatial, &s)
-        points_of(&self.p, &s, loops, bounds, points)
-        cost_of(&self.p, &s, points, &cost)
+        with nogil:
+            make_space(&self.p, spatial, &s)
+            points_of(&self.p, &s, loops, bounds, points)
+            cost_of(&self.p, &s, points, doubled, &cost)
         read = np.empty((self.p.memories, NO), dtype=np.int64)
         written = np.empty((self.p.memories, NO), dtype=np.int64)
         reads = read
@@ -114,174 +117,63 @@ cdef class Kernel:
         return (int(cost.cycles), cost.energy, cost.compute, cost.bound, cost.overflow, cost.short_bits,
                 cost.network, read, written)
 
-    def best_temporal(self, long[:, ::1] spatial, list sizes, list weightings, int nodes):
-        """For one spatial mapping, the temporal mapping with the least weighted traffic.
+    def best_temporal(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy,
+                      double known, int rounds, long nodes):
+        """The best temporal mapping for one spatial mapping.
 
         Args:
             spatial: (n, 3) axis, dim, factor.
             sizes: per dim the tile sizes to consider, ascending, from 1 to all steps.
-            weightings: triples of (memories,) arrays: cost per bit read, written, carried.
-            nodes: how often the search may tighten the limits of a shared memory.
+            objective: 0 latency, 1 energy, 2 energy-delay product.
+            macs_energy: pJ of all multiply-accumulates.
+            known: a value already reached elsewhere; what cannot beat it is not looked at.
+            rounds: weightings to ask for at most, in each direction.
+            nodes: closings to try at most where a gap stays.
 
         Returns:
-            For every weighting (loops (n, 2), bounds (3, 10), lower bound, exact); loops is None
-            where nothing fits. The bound leaves out what does not depend on the temporal mapping;
-            `exact`: the mapping meets the bound.
+            (value, lower bound, loops (n, 2), bounds (3, 10), doubled (3, 10), runs, nodes): the
+            bound holds for every mapping with this spatial part. loops is None where nothing fits
+            or nothing found beats `known`; value is infinite where nothing fits.
         """
         cdef Space s
-        cdef Search search = Search()
-        cdef double[::1] reads
-        cdef double[::1] writes
-        cdef double[::1] transfers
-        make_space(&self.p, spatial, &s)
-        search.prepare(&self.p, &s, sizes)
-        found = []
-        for read_weight, write_weight, transfer_weight in weightings:
-            reads = read_weight
-            writes = write_weight
-            transfers = transfer_weight
-            with nogil:
-                search.weigh(reads, writes, transfers)
-            found.append(self.best_weighted(search, nodes))
-        return found
-
-    cdef tuple best_weighted(self, Search search, int nodes):
-        """Best first over limits for the operands that share a memory."""
-        cdef double cost
+        cdef Certifier c = Certifier()
         cdef long loops[2 * MAXLOOPS]
         cdef long bounds[NO][MAXMEM]
-        cdef long points[NO][MAXMEM]
-        cdef int whole[MAXMEM]
-        cdef long used[NO][MAXMEM]
-        cdef int n = 0, x, j, worst, number = 0, pushed = 0
-        root = tuple(
-            tuple(self.p.memory[self.p.level[x][j]].size for j in range(self.p.levels[x] - 1))
-            for x in range(NO))
-        queue = [(-INFINITY, 0, root, tuple((0,) * len(row) for row in root))]
-        worst = 0
-        bound = INFINITY
-        while queue and worst >= 0 and number < nodes:
-            bound, _, limits, floors = heapq.heappop(queue)
-            cost = self.solve(search, limits)
-            number += 1
-            if cost == INFINITY:
-                continue
-            if queue and cost > queue[0][0]:
-                pushed += 1
-                heapq.heappush(queue, (cost, pushed, limits, floors))
-                continue
-            bound = cost
-            n = search.trace(loops, bounds, points, whole)
-            worst = self.overfull(search, points, whole, used)
-            if worst >= 0:
-                for half in self.halves(limits, floors, worst, used):
-                    pushed += 1
-                    heapq.heappush(queue, (cost, pushed, *half))
-        if worst >= 0 and not queue:
-            return None, None, INFINITY, True
-        if worst >= 0:
-            bound = queue[0][0]
-            n = self.share_out(search, root, loops, bounds, points, whole)
-            if n < 0:
-                return None, None, bound, False
+        cdef int n, x, j
+        cdef double bound
+        make_space(&self.p, spatial, &s)
+        c.search = Search()
+        c.search.prepare(&self.p, &s, sizes)
+        c.p = &self.p
+        c.objective = objective
+        c.energy_offset = macs_energy
+        c.oracle_nodes = 64
+        c.node_budget = nodes
+        c.value = known
+        c.found = known < INFINITY
+        memset(c.choices, 255, sizeof(c.choices))  # order -1 everywhere: none taken yet
+        c.certify(rounds)
+        if c.line_count == 0:
+            return INFINITY, INFINITY, None, None, None, c.search.runs, 0
+        bound = c.bound()
+        if nodes > 0 and bound < c.value * (1 - 1e-9):
+            with nogil:
+                c.close_gap()
+            if not c.stopped:
+                bound = c.value
+        if bound > c.value:
+            bound = c.value
+        if not c.found or c.value >= known:
+            return c.value, bound, None, None, None, c.search.runs, c.nodes
+        n = c.search.loops_of(c.choices, loops, bounds)
         found = np.empty((n, 2), dtype=np.int64)
         for j in range(n):
             found[j, 0] = loops[2 * j]
             found[j, 1] = loops[2 * j + 1]
         inside = np.zeros((NO, MAXMEM), dtype=np.int64)
+        doubled = np.zeros((NO, MAXMEM), dtype=np.int64)
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
                 inside[x, j] = bounds[x][j]
-        return found, inside, bound, worst < 0
-
-    cdef double solve(self, Search search, tuple limits):
-        """Run the search with these limits (bits, by operand and level)."""
-        cdef int x, j
-        cdef double cost
-        for x in range(NO):
-            for j in range(self.p.levels[x] - 1):
-                search.limit[x][j] = limits[x][j]
-        with nogil:
-            cost = search.run()
-        return cost
-
-    cdef list halves(self, tuple limits, tuple floors, int memory, long used[NO][MAXMEM]):
-        """Two (limits, floors) that between them allow every legal mapping, and not this one.
-
-        Floors are what an operand is known to take. Split on the operand that takes most above its
-        floor: either it takes less than it does now, or at least as much, which leaves the others
-        the rest. Without such an operand the floors alone overfill the memory: nothing is left.
-        """
-        cdef int y, z, j, i, x = -1, k = 0
-        for y in range(NO):
-            for j in range(self.p.levels[y] - 1):
-                if self.p.level[y][j] == memory and used[y][j] > floors[y][j]:
-                    if x < 0 or used[y][j] > used[x][k]:
-                        x = y
-                        k = j
-        if x < 0:
-            return []
-        less = [list(row) for row in limits]
-        less[x][k] = used[x][k] - 1
-        found = [(tuple(map(tuple, less)), floors)]
-        raised = [list(row) for row in floors]
-        raised[x][k] = used[x][k]
-        same = [list(row) for row in limits]
-        for y in range(NO):
-            for j in range(self.p.levels[y] - 1):
-                if self.p.level[y][j] != memory or y == x:
-                    continue
-                rest = self.p.memory[memory].size
-                for z in range(NO):
-                    for i in range(self.p.levels[z] - 1):
-                        if z != y and self.p.level[z][i] == memory:
-                            rest -= raised[z][i]
-                if rest < 0:
-                    return found
-                same[y][j] = min(same[y][j], rest)
-        return [*found, (tuple(map(tuple, same)), tuple(map(tuple, raised)))]
-
-    cdef int overfull(self, Search search, long points[NO][MAXMEM], int whole[MAXMEM],
-                      long used[NO][MAXMEM]):
-        """A memory whose tiles do not fit together, -1 where all do; fills the bits used."""
-        cdef int m, x, j
-        cdef long total, width
-        for m in range(self.p.memories - 1):
-            total = 0
-            for x in range(NO):
-                for j in range(self.p.levels[x] - 1):
-                    if self.p.level[x][j] != m:
-                        continue
-                    width = self.p.bits[x]
-                    if x == O and (j == 0 or not whole[j]):
-                        width = self.p.psum
-                    used[x][j] = width * search.link[x][j].held[points[x][j]]
-                    total += used[x][j]
-            if self.p.memory[m].size >= 0 and total > self.p.memory[m].size:
-                return m
-        return -1
-
-    cdef int share_out(self, Search search, tuple root, long* loops, long bounds[NO][MAXMEM],
-                       long points[NO][MAXMEM], int whole[MAXMEM]) except -2:
-        """A legal mapping where the node budget ran out: fixed shares of each shared memory."""
-        cdef int x, j, m
-        cdef double cost, best = INFINITY
-        winner = None
-        for shares in ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (6, 1, 1), (1, 6, 1), (1, 1, 6), None):
-            if shares is None:
-                if winner is None:
-                    return -1
-                shares = winner
-            limits = []
-            for x in range(NO):
-                row = []
-                for j in range(self.p.levels[x] - 1):
-                    m = self.p.level[x][j]
-                    total = sum(shares[y] for y in range(NO) if self.p.memory[m].serves[y])
-                    row.append(root[x][j] if root[x][j] < 0 else root[x][j] * shares[x] // total)
-                limits.append(tuple(row))
-            cost = self.solve(search, tuple(limits))
-            if cost < best:
-                best = cost
-                winner = shares
-        return search.trace(loops, bounds, points, whole)
+                doubled[x, j] = c.choices[x][j].is_doubled
+        return c.value, bound, found, inside, doubled, c.search.runs, c.nodes

@@ -72,15 +72,3 @@ cdef struct Point:
     long tile[ND]
     int slide                  # dim, -1 none
     long slide_tile
-
-
-cdef struct Cost:
-    double cycles
-    double energy              # dynamic, pJ
-    long compute
-    int bound                  # memory that limits, -1 compute
-    int overflow               # memory that is too small, -1 none
-    long short_bits
-    long read_bits[MAXMEM][NO]
-    long write_bits[MAXMEM][NO]
-    double network

@@ -1,4 +1,9 @@
-"""The best temporal mapping under an additive cost."""
+"""The best temporal mapping under an additive cost: dynamic programming over the lattice of tiles.
+
+A temporal mapping is a rising chain of tiles; each link takes one tile of the chain as its point,
+and adds to every sum (energy, cycles of the array and of each port) what depends on this tile
+alone, on whether the tile has a second buffer, and, for a sliding level, on the loop that follows.
+"""
 
 cdef struct Lattice:
     int count[ND]                       # tile sizes of each dim
@@ -7,37 +12,68 @@ cdef struct Lattice:
     long points
     int before[ND][MAXSIZES][MAXSIZES]  # smaller tile sizes that a loop can grow from
     int befores[ND][MAXSIZES]
+    char grows[ND][MAXSIZES][MAXSIZES]  # [from][to]: equal, or a loop can grow one into the other
 
+
+cdef struct Weights:                    # of the sums, at least 0
+    double energy
+    double array
+    double read[MAXMEM]                 # of the port's time; of the one port where there is one
+    double write[MAXMEM]
+
+
+cdef enum:
+    TERMS = 7                           # energy, around, serial, four ports
 
 cdef struct Link:
-    int operand, level, child, parent
-    double* child_traffic   # (points,) elements at the child's end (of O: drained)
-    double* parent_traffic  # (points,) elements at the parent's end
-    double* cost       # (points,)
-    double* legal      # (points,) or (2, points) for O: cost, INFINITY where it does not fit
-    long* held         # (points,) elements to hold, doubled where that is due; -1 illegal
+    int child, parent
+    Fixed fixed
+    int variants                        # 1, or 2 where the mapper may choose a second buffer
+    int variant_doubled[2]
+    double* child_all                   # (points,) as in Base
+    double* parent_all
+    double* child_first
+    double* parent_first
+    double* child_tile
+    double* parent_tile
+    double* folds
+    char* is_replaced
+    char* legal_tile                    # the level may tile these dims, outputs complete where due
+    double* terms[2]                    # (variants, TERMS, points)
+    double* cost[2]                     # (variants, points) weighted
+    double* open[2]                     # by completeness of what lies in the child: least cost that fits
+    double* slid[2][4]                  # (variants, halo dim): (from, points) weighted
+    double* slid_open[4]                # (halo dim): (from, points) least that fits at `from`
+
+
+cdef struct Choice:                     # how a mapping closes a link
+    long at                             # lattice point of the tile
+    int is_doubled
+    int slide                           # halo dim, -1 none
+    long slide_at                       # lattice point after the loop it slides along
+    int whole                           # the child holds final outputs
+    int order                           # closings before this one, innermost first
 
 
 cdef class Search:
-    """Dynamic programming over the lattice of tile sizes.
-
-    A temporal mapping is a rising chain of tiles; each link takes one tile of the chain as its
-    point, at a cost that depends on this tile alone (and, for a sliding level, on the loop that
-    follows). `best[state, tile]` is the least cost of having closed the links that `state` counts
-    at tiles inside `tile`.
-    """
+    """One spatial mapping's lattice. `best[state, tile]` is the least cost of having closed the
+    links that `state` counts at tiles inside `tile`."""
 
     cdef Problem* p
     cdef Space* s
     cdef Lattice lat
     cdef Link link[NO][MAXMEM]
+    cdef Sums base
+    cdef Weights weights
     cdef double* best
     cdef int states[NO]
-    cdef int total_states
+    cdef long total_states
     cdef double* forbidden      # (points,) 0, INFINITY where a sequential dim is not outermost
     cdef char* reduced          # (links of O, points): nothing is left to add outside
-    cdef double* slide[2][2]    # by axis and direction (0 outputs, 1 filter): (from, to, fixed)
-    cdef long limit[NO][MAXMEM] # bits that an operand may take of a memory
+    cdef double* slide[2][2][2] # by axis, direction (0 outputs, 1 filter), first: (from, to, fixed)
+    cdef long limit[NO][MAXMEM] # bits that an operand may take of a memory, -1 any
+    cdef int has_terms
+    cdef long runs
 
     def __cinit__(self):
         self.best = NULL
@@ -47,23 +83,38 @@ cdef class Search:
         memset(self.link, 0, sizeof(self.link))
 
     def __dealloc__(self):
-        cdef int x, j
+        cdef int x, j, v, d
+        cdef Link* link
         for x in range(NO):
             for j in range(MAXMEM):
-                free(self.link[x][j].child_traffic)
-                free(self.link[x][j].parent_traffic)
-                free(self.link[x][j].cost)
-                free(self.link[x][j].legal)
-                free(self.link[x][j].held)
+                link = &self.link[x][j]
+                free(link.child_all)
+                free(link.is_replaced)
+                for v in range(2):
+                    free(link.terms[v])
+                    free(link.cost[v])
+                    free(link.open[v])
+                    for d in range(4):
+                        free(link.slid[v][d])
+                for d in range(4):
+                    free(link.slid_open[d])
         for x in range(2):
             for j in range(2):
-                free(self.slide[x][j])
+                for v in range(2):
+                    free(self.slide[x][j][v])
         free(self.best)
         free(self.forbidden)
         free(self.reduced)
 
+    cdef void* room(self, long bytes) except NULL:
+        cdef void* found = malloc(bytes)
+        if found == NULL:
+            raise MemoryError("the mapper's tables")
+        return found
+
     cdef int prepare(self, Problem* p, Space* s, list sizes) except -1:
-        cdef int d, i, k, x, j, m
+        """Lay out the tables and fill what does not depend on weights."""
+        cdef int d, i, k, x, j, f
         cdef long[::1] values
         self.p = p
         self.s = s
@@ -71,7 +122,7 @@ cdef class Search:
         for d in range(ND):
             values = sizes[d]
             if values.shape[0] > MAXSIZES:
-                raise ValueError("too many tile sizes for one dim")
+                raise ValueError(f"expected at most {MAXSIZES} tile sizes of a dim")
             self.lat.count[d] = <int>values.shape[0]
             self.lat.stride[d] = self.lat.points
             self.lat.points *= values.shape[0]
@@ -79,259 +130,416 @@ cdef class Search:
                 self.lat.size[d][i] = values[i]
             for i in range(self.lat.count[d]):
                 self.lat.befores[d][i] = 0
+                for k in range(self.lat.count[d]):
+                    self.lat.grows[d][k][i] = k == i
                 for k in range(i):
                     if values[i] % values[k] == 0 or i == self.lat.count[d] - 1:
                         self.lat.before[d][i][self.lat.befores[d][i]] = k
                         self.lat.befores[d][i] += 1
+                        self.lat.grows[d][k][i] = 1
         self.total_states = 1
         for x in range(NO):
             self.states[x] = p.levels[x]
             if x == O and p.levels[x] > 2:
                 self.states[x] = 2 * p.levels[x] - 2
             self.total_states *= self.states[x]
-        self.best = <double*>malloc(self.total_states * self.lat.points * sizeof(double))
-        self.forbidden = <double*>malloc(self.lat.points * sizeof(double))
-        self.reduced = <char*>malloc(MAXMEM * self.lat.points)
+        self.best = <double*>self.room(self.total_states * self.lat.points * sizeof(double))
+        self.forbidden = <double*>self.room(self.lat.points * sizeof(double))
+        self.reduced = <char*>self.room(MAXMEM * self.lat.points)
         for x in range(NO):
             for j in range(p.levels[x] - 1):
-                self.link[x][j].operand = x
-                self.link[x][j].level = j
-                self.link[x][j].child = p.level[x][j]
-                self.link[x][j].parent = p.level[x][j + 1]
-                self.link[x][j].child_traffic = <double*>malloc(self.lat.points * sizeof(double))
-                self.link[x][j].parent_traffic = <double*>malloc(self.lat.points * sizeof(double))
-                self.link[x][j].cost = <double*>malloc(self.lat.points * sizeof(double))
-                self.link[x][j].legal = <double*>malloc(
-                    (2 if x == O else 1) * self.lat.points * sizeof(double))
-                self.link[x][j].held = <long*>malloc(self.lat.points * sizeof(long))
-                self.limit[x][j] = p.memory[p.level[x][j]].size
+                self.lay_out(x, j)
         for d in range(2):
             for k in range(2):
-                i = (FY if k else OY) + d
-                j = (OY if k else FY) + d
-                self.slide[d][k] = <double*>malloc(
-                    self.lat.count[i] * self.lat.count[i] * self.lat.count[j] * sizeof(double))
+                for f in range(2):
+                    i = self.lat.count[(FY if k else OY) + d]
+                    j = self.lat.count[(OY if k else FY) + d]
+                    self.slide[d][k][f] = <double*>self.room(i * i * j * sizeof(double))
         with nogil:
-            for m in range(p.memories):
-                if p.memory[m].sliding and p.memory[m].serves[I]:
+            base_sums(p, s, &self.base)
+            for i in range(p.memories):
+                if p.memory[i].sliding and p.memory[i].serves[I]:
                     self.fill_slides()
                     break
             self.fill_forbidden()
             for x in range(NO):
                 for j in range(p.levels[x] - 1):
                     self.fill_link(x, j)
+                    self.fill_terms(x, j)
         return 0
 
-    cdef void tile_at(self, long at, long* tile) noexcept nogil:
-        cdef int d
-        for d in range(ND):
-            tile[d] = self.lat.size[d][(at // self.lat.stride[d]) % self.lat.count[d]]
+    cdef int lay_out(self, int x, int j) except -1:
+        cdef Link* link = &self.link[x][j]
+        cdef Memory* memory
+        cdef long n = self.lat.points
+        cdef int v, d
+        cdef double* block
+        link.child = self.p.level[x][j]
+        link.parent = self.p.level[x][j + 1]
+        memory = &self.p.memory[link.child]
+        block = <double*>self.room(7 * n * sizeof(double))
+        link.child_all = block
+        link.parent_all = block + n
+        link.child_first = block + 2 * n
+        link.parent_first = block + 3 * n
+        link.child_tile = block + 4 * n
+        link.parent_tile = block + 5 * n
+        link.folds = block + 6 * n
+        link.is_replaced = <char*>self.room(2 * n)
+        link.legal_tile = link.is_replaced + n
+        link.variants = 2 if memory.buffering == AUTO else 1
+        link.variant_doubled[0] = memory.buffering != SINGLE
+        link.variant_doubled[1] = 0
+        for v in range(link.variants):
+            link.terms[v] = <double*>self.room(TERMS * n * sizeof(double))
+            link.cost[v] = <double*>self.room(n * sizeof(double))
+        for v in range(2 if x == O else 1):
+            link.open[v] = <double*>self.room(n * sizeof(double))
+        self.limit[x][j] = memory.size
+        if x == I and memory.sliding:
+            for d in range(4):
+                if self.slides(j, OY + d):
+                    for v in range(link.variants):
+                        link.slid[v][d] = <double*>self.room(self.lat.count[OY + d] * n * sizeof(double))
+                    link.slid_open[d] = <double*>self.room(self.lat.count[OY + d] * n * sizeof(double))
+        return 0
+
+    # -- geometry -------------------------------------------------------------------------------
+    cdef inline int digit(self, int d, long at) noexcept nogil:
+        return <int>((at // self.lat.stride[d]) % self.lat.count[d])
+
+    cdef inline int slides(self, int j, int d) noexcept nogil:
+        """Whether I's link j keeps the overlap along a halo dim."""
+        return (self.p.memory[self.p.level[I][j]].sliding and self.lat.count[d] > 1
+                and can_slide(self.s, self.p.level[I][j], (d - OY) % 2))
 
     cdef void fill_forbidden(self) noexcept nogil:
         """Sequential dims grow only once everything else is inside."""
-        cdef long at
-        cdef int d, grown, open_
-        cdef long tile[ND]
+        cdef long at, size
+        cdef int d, grown, unfinished
         for at in range(self.lat.points):
-            self.tile_at(at, tile)
             grown = 0
-            open_ = 0
+            unfinished = 0
             for d in range(ND):
+                size = self.lat.size[d][self.digit(d, at)]
                 if self.p.sequential[d]:
-                    grown |= tile[d] > 1
+                    grown |= size > 1
                 else:
-                    open_ |= tile[d] < self.s.steps[d]
-            self.forbidden[at] = INFINITY if grown and open_ else 0
+                    unfinished |= size < self.s.steps[d]
+            self.forbidden[at] = INFINITY if grown and unfinished else 0
+
+    cdef void fill_slides(self) noexcept nogil:
+        """Input positions along each axis for a tile that slides, by direction and sizes."""
+        cdef int axis, kind, f, source, to, other, moving, fixed
+        cdef double* table
+        cdef long o, t
+        for axis in range(2):
+            for kind in range(2):
+                moving = (FY if kind else OY) + axis
+                fixed = (OY if kind else FY) + axis
+                for f in range(2):
+                    table = self.slide[axis][kind][f]
+                    for source in range(self.lat.count[moving]):
+                        for to in range(source, self.lat.count[moving]):
+                            for other in range(self.lat.count[fixed]):
+                                o = self.lat.size[fixed][other] if kind else self.lat.size[moving][source]
+                                t = self.lat.size[moving][source] if kind else self.lat.size[fixed][other]
+                                table[(source * self.lat.count[moving] + to) * self.lat.count[fixed] + other] = \
+                                    halo(self.p, self.s, self.p.memories - 1, axis, o, t,
+                                         kind + 1 if to > source else 0, self.lat.size[moving][to], f)
 
     cdef void fill_link(self, int x, int j) noexcept nogil:
-        """Traffic and footprint of a link at every tile, from tables over the tile sizes of each dim."""
+        """The base of a link at every tile, from tables over the tile sizes of each dim."""
         cdef Link* link = &self.link[x][j]
         cdef Problem* p = self.p
         cdef Space* s = self.s
         cdef Memory* memory = &p.memory[link.child]
-        cdef long child_visits[ND][MAXSIZES]
-        cdef long parent_visits[ND][MAXSIZES]
-        cdef long first[ND][MAXSIZES]
-        cdef long child_halo[2][MAXSIZES][MAXSIZES]
-        cdef long parent_halo[2][MAXSIZES][MAXSIZES]
-        cdef long held_halo[2][MAXSIZES][MAXSIZES]
+        cdef double child_visits[ND][MAXSIZES]
+        cdef double parent_visits[ND][MAXSIZES]
+        cdef double folds[ND][MAXSIZES]
+        cdef double child_tile[ND][MAXSIZES]
+        cdef double parent_tile[ND][MAXSIZES]
+        cdef double halos[6][2][MAXSIZES][MAXSIZES]
         cdef int digit[ND]
-        cdef int d, a, b, axis, legal, whole, complete
-        cdef long at, size, from_child, from_parent, visits_child, visits_parent, held
-        size = plain_elements(p, s, link.child, x, 0)
+        cdef int d, a, b, axis, legal, whole, complete, k
+        cdef long at, size
+        cdef double value[6]
+        cdef double child_first, parent_first, child_size, parent_size, first
+        fix(p, s, x, j, &link.fixed)
+        child_size = plain_elements(p, s, link.child, x, 0)
+        parent_size = child_size
+        child_first = plain_elements(p, s, link.child, x, memory.instances > 1)
+        parent_first = plain_elements(p, s, link.parent, x, p.memory[link.parent].instances > 1)
         for d in range(ND):
             digit[d] = 0
             for a in range(self.lat.count[d]):
-                if RELEVANT[x][d]:
-                    child_visits[d][a] = 1
-                    parent_visits[d][a] = 1
-                    first[d][a] = 1
-                    if not (x == I and d >= OY):
-                        first[d][a] = first_of(s, link.child, d, self.lat.size[d][a])
-                else:
-                    child_visits[d][a] = visits_of(s, link.child, d, self.lat.size[d][a])
-                    parent_visits[d][a] = visits_of(s, link.parent, d, self.lat.size[d][a])
-                    first[d][a] = 1
+                size = self.lat.size[d][a]
+                folds[d][a] = up(s.steps[d], size)
+                child_visits[d][a] = 1
+                parent_visits[d][a] = 1
+                child_tile[d][a] = 1
+                parent_tile[d][a] = 1
+                if not RELEVANT[x][d]:
+                    child_visits[d][a] = visits_of(s, link.child, d, size)
+                    parent_visits[d][a] = visits_of(s, link.parent, d, size)
+                elif not (x == I and d >= OY):
+                    child_tile[d][a] = first_of(s, link.child, d, size)
+                    parent_tile[d][a] = first_of(s, link.parent, d, size)
         if x == I:
             for axis in range(2):
                 for a in range(self.lat.count[OY + axis]):
                     for b in range(self.lat.count[FY + axis]):
-                        self.fill_halo(link, axis, a, b, child_halo, parent_halo, held_halo)
+                        self.halos_at(link, axis, a, b, value)
+                        for k in range(6):
+                            halos[k][axis][a][b] = value[k]
         for at in range(self.lat.points):
-            visits_child = 1
-            visits_parent = 1
-            held = 1
+            for k in range(6):
+                value[k] = 1
+            first = 1
             legal = self.forbidden[at] == 0
             whole = 1
             complete = 1
+            link.folds[at] = 1
             for d in range(ND):
                 a = digit[d]
-                visits_child *= child_visits[d][a]
-                visits_parent *= parent_visits[d][a]
-                held *= first[d][a]
+                value[0] *= child_visits[d][a]
+                value[1] *= parent_visits[d][a]
+                value[4] *= child_tile[d][a]
+                value[5] *= parent_tile[d][a]
+                link.folds[at] *= folds[d][a]
                 if RELEVANT[x][d]:
                     whole &= <int>(a == self.lat.count[d] - 1)
                     if a > 0 and not memory.tiled[x][d]:
                         legal = 0
                 else:
+                    first *= folds[d][a]
                     complete &= <int>(a == self.lat.count[d] - 1)
-            from_child = size * visits_child
-            from_parent = size * visits_parent
             if x == I:
                 for axis in range(2):
                     a = digit[OY + axis]
                     b = digit[FY + axis]
-                    from_child *= child_halo[axis][a][b]
-                    from_parent *= parent_halo[axis][a][b]
-                    held *= held_halo[axis][a][b]
-            elif x == O:
-                self.reduced[j * self.lat.points + at] = visits_parent == 1
+                    for k in range(6):
+                        value[k] *= halos[k][axis][a][b]
+            if x == O:
+                self.reduced[j * self.lat.points + at] = value[1] == 1
                 if memory.complete and not complete:
                     legal = 0
-            link.child_traffic[at] = from_child
-            link.parent_traffic[at] = from_parent
-            if memory.buffering == DOUBLE and not whole:
-                held *= 2
-            link.held[at] = held if legal else -1
+            link.child_all[at] = child_size * value[0]
+            link.parent_all[at] = parent_size * value[1]
+            link.child_first[at] = child_first * first * value[2]
+            link.parent_first[at] = parent_first * first * value[3]
+            link.child_tile[at] = value[4]
+            link.parent_tile[at] = value[5]
+            link.is_replaced[at] = not whole
+            link.legal_tile[at] = legal
             for d in range(ND):  # the next tile
                 digit[d] += 1
                 if digit[d] < self.lat.count[d]:
                     break
                 digit[d] = 0
 
-    cdef void fill_halo(self, Link* link, int axis, int a, int b, long child[2][MAXSIZES][MAXSIZES],
-                        long parent[2][MAXSIZES][MAXSIZES], long held[2][MAXSIZES][MAXSIZES]) noexcept nogil:
+    cdef void halos_at(self, Link* link, int axis, int a, int b, double* value) noexcept nogil:
+        """Positions along an axis: child all, parent all, child first, parent first, both tiles."""
         cdef long o = self.lat.size[OY + axis][a], f = self.lat.size[FY + axis][b]
-        child[axis][a][b] = halo(self.p, self.s, link.child, axis, o, f, 0, 0, 0)
-        if can_slide(self.s, link.child, axis):  # neither end splits the axis
-            parent[axis][a][b] = child[axis][a][b]
-        else:
-            parent[axis][a][b] = halo(self.p, self.s, link.parent, axis, o, f, 0, 0, 0)
-        held[axis][a][b] = halo_footprint(self.p, self.s, link.child, axis, o, f)
+        cdef int whole = can_slide(self.s, link.child, axis)  # neither end splits the axis
+        value[0] = halo(self.p, self.s, link.child, axis, o, f, 0, 0, 0)
+        value[1] = value[0] if whole else halo(self.p, self.s, link.parent, axis, o, f, 0, 0, 0)
+        value[2] = value[0]
+        if self.p.memory[link.child].instances > 1:
+            value[2] = halo(self.p, self.s, link.child, axis, o, f, 0, 0, 1)
+        value[3] = value[1]
+        if self.p.memory[link.parent].instances > 1:
+            value[3] = halo(self.p, self.s, link.parent, axis, o, f, 0, 0, 1)
+        value[4] = halo_footprint(self.p, self.s, link.child, axis, o, f)
+        value[5] = value[4] if whole else halo_footprint(self.p, self.s, link.parent, axis, o, f)
 
-    cdef void weigh(self, double[::1] read_weight, double[::1] write_weight, double[::1] transfer_weight) noexcept nogil:
-        """The cost of every link at every tile, from its traffic."""
-        cdef int x, j, child_final, final_here
-        cdef long at, parts, size, drains, merged
-        cdef double read_child, write_child, read_parent, write_parent, transfer, cost
-        cdef Problem* p = self.p
-        cdef Link* link
-        for x in range(NO):
-            for j in range(p.levels[x] - 1):
-                link = &self.link[x][j]
-                transfer = transfer_weight[link.child]
-                read_child = read_weight[link.child]
-                write_child = write_weight[link.child]
-                read_parent = read_weight[link.parent]
-                write_parent = write_weight[link.parent]
-                if x != O:
-                    for at in range(self.lat.points):
-                        link.cost[at] = p.bits[x] * (
-                            link.child_traffic[at] * (write_child + transfer)
-                            + link.parent_traffic[at] * read_parent)
-                    continue
-                size = plain_elements(p, self.s, link.child, O, 0)
-                parts = visits(p, self.s, link.parent, O, self.s.steps)
-                child_final = j > 0 and visits(p, self.s, link.child, O, self.s.steps) == 1
-                final_here = parts == 1
-                for at in range(self.lat.points):
-                    drains = <long>link.child_traffic[at]
-                    merged = <long>link.parent_traffic[at]
-                    cost = (p.psum * (drains - child_final * size) + p.bits[O] * child_final * size) \
-                        * (read_child + transfer)
-                    cost += (p.psum * (merged - final_here * size) + p.bits[O] * final_here * size) * write_parent
-                    cost += p.psum * (merged - parts * size) * (read_parent + write_child + transfer)
-                    if j == 0:  # a fresh start spares the read of the first update
-                        cost -= p.psum * (drains - (merged - parts * size)) * read_child
-                    link.cost[at] = cost
+    cdef inline void load(self, int x, int j, long at, Base* base) noexcept nogil:
+        cdef Link* link = &self.link[x][j]
+        base.child_all = <long>link.child_all[at]
+        base.parent_all = <long>link.parent_all[at]
+        base.child_first = <long>link.child_first[at]
+        base.parent_first = <long>link.parent_first[at]
+        base.child_tile = <long>link.child_tile[at]
+        base.parent_tile = <long>link.parent_tile[at]
+        base.folds = <long>link.folds[at]
+        base.is_replaced = link.is_replaced[at]
 
-    cdef inline int fits(self, int x, int j, long at, int whole) noexcept nogil:
-        """Whether a link may close here; `whole`: the level holds final outputs."""
-        cdef long held = self.link[x][j].held[at], width
-        if held < 0:
-            return 0
-        width = self.p.bits[x]
-        if x == O and (j == 0 or not whole):
-            width = self.p.psum
-        return self.limit[x][j] < 0 or held * width <= self.limit[x][j]
-
-    cdef void fill_slides(self) noexcept nogil:
-        """Input positions along each axis for a tile that slides, by direction and sizes."""
-        cdef int axis, kind, source, to, other, moving, fixed
-        cdef double* table
-        for axis in range(2):
-            for kind in range(2):
-                moving = (FY if kind else OY) + axis
-                fixed = (OY if kind else FY) + axis
-                table = self.slide[axis][kind]
-                for source in range(self.lat.count[moving]):
-                    for to in range(source + 1, self.lat.count[moving]):
-                        for other in range(self.lat.count[fixed]):
-                            table[(source * self.lat.count[moving] + to) * self.lat.count[fixed] + other] = halo(
-                                self.p, self.s, self.p.memories - 1, axis,
-                                self.lat.size[fixed][other] if kind else self.lat.size[moving][source],
-                                self.lat.size[moving][source] if kind else self.lat.size[fixed][other],
-                                kind + 1, self.lat.size[moving][to], 0)
-                for source in range(self.lat.count[moving]):
-                    for other in range(self.lat.count[fixed]):
-                        table[(source * self.lat.count[moving] + source) * self.lat.count[fixed] + other] = halo(
-                            self.p, self.s, self.p.memories - 1, axis,
-                            self.lat.size[fixed][other] if kind else self.lat.size[moving][source],
-                            self.lat.size[moving][source] if kind else self.lat.size[fixed][other], 0, 0, 0)
-
-    cdef inline int digit(self, int d, long at) noexcept nogil:
-        return <int>((at // self.lat.stride[d]) % self.lat.count[d])
-
-    cdef inline int slides(self, int j, int d) noexcept nogil:
-        """Whether I's link j keeps the overlap along a halo dim."""
-        return (self.p.memory[self.link[I][j].child].sliding and self.lat.count[d] > 1
-                and can_slide(self.s, self.link[I][j].child, (d - OY) % 2))
-
-    cdef inline double slid(self, int j, int d, long at, int source) noexcept nogil:
-        """Cost of I's link closed at size number `source` of `d`, sliding along `d` up to `at`."""
+    cdef inline void load_sliding(self, int j, int d, long inner, long at, Base* base) noexcept nogil:
+        """The base of I's link closed at `inner`, sliding along `d` up to `at`."""
+        cdef Link* link = &self.link[I][j]
         cdef int axis = (d - OY) % 2, kind = 1 if d >= FY else 0
-        cdef int fixed = (OY if kind else FY) + axis, to = self.digit(d, at), other = self.digit(fixed, at)
-        cdef int n = self.lat.count[d], f = self.lat.count[fixed]
-        cdef double* table = self.slide[axis][kind]
-        cdef double plain = table[(source * n + source) * f + other]
-        if plain == 0:
-            return 0
-        return self.link[I][j].cost[at - (to - source) * self.lat.stride[d]] / plain \
-            * table[(source * n + to) * f + other]
+        cdef int fixed = (OY if kind else FY) + axis
+        cdef int source = self.digit(d, inner), to = self.digit(d, at), other = self.digit(fixed, at)
+        cdef int n = self.lat.count[d], f = self.lat.count[fixed], first
+        cdef double ratio[2]
+        cdef double* table
+        for first in range(2):
+            table = self.slide[axis][kind][first]
+            ratio[first] = table[(source * n + source) * f + other]
+            if ratio[first] > 0:
+                ratio[first] = table[(source * n + to) * f + other] / ratio[first]
+        self.load(I, j, inner, base)
+        base.child_all = <long>(base.child_all * ratio[0] + 0.5)
+        base.parent_all = <long>(base.parent_all * ratio[0] + 0.5)
+        base.child_first = <long>(base.child_first * ratio[self.p.memory[link.child].instances > 1] + 0.5)
+        base.parent_first = <long>(base.parent_first * ratio[self.p.memory[link.parent].instances > 1] + 0.5)
 
-    cdef void limit_links(self) noexcept nogil:
-        """Costs with INFINITY where the tile does not fit the present limits."""
-        cdef int x, j, whole
-        cdef long at
+    cdef void fill_terms(self, int x, int j) noexcept nogil:
+        cdef Link* link = &self.link[x][j]
+        cdef Base base
+        cdef Terms terms
+        cdef long at, n = self.lat.points
+        cdef int v
+        cdef double* table
+        for v in range(link.variants):
+            table = link.terms[v]
+            for at in range(n):
+                self.load(x, j, at, &base)
+                terms_of(self.p, x, j, &link.fixed, &base, link.variant_doubled[v], &terms)
+                table[at] = terms.energy
+                table[n + at] = terms.around
+                table[2 * n + at] = terms.serial
+                table[3 * n + at] = terms.child_read
+                table[4 * n + at] = terms.child_write
+                table[5 * n + at] = terms.parent_read
+                table[6 * n + at] = terms.parent_write
+
+    # -- weights --------------------------------------------------------------------------------
+    cdef double around_weight(self) noexcept nogil:
+        """What lies around the steady state counts in every sum of cycles."""
+        cdef double total = self.weights.array
+        cdef int m
+        for m in range(self.p.memories):
+            total += self.weights.read[m] + self.weights.write[m]
+        return total
+
+    cdef double serial_weight(self, int memory) noexcept nogil:
+        """A stall at a memory counts in the sums of everything inside it."""
+        cdef double total = self.weights.array
+        cdef int m
+        for m in range(memory):
+            total += self.weights.read[m] + self.weights.write[m]
+        return total
+
+    cdef inline double read_weight(self, int m) noexcept nogil:
+        return self.weights.read[m] / self.p.memory[m].read_bandwidth
+
+    cdef inline double write_weight(self, int m) noexcept nogil:
+        if self.p.memory[m].one_port:
+            return self.weights.read[m] / self.p.memory[m].read_bandwidth
+        return self.weights.write[m] / self.p.memory[m].write_bandwidth
+
+    cdef double weighted_base(self) noexcept nogil:
+        """Weighted sums of what all mappings have in common."""
+        cdef double total = self.weights.energy * self.base.energy + self.weights.array * self.base.array
+        cdef int m
+        for m in range(self.p.memories):
+            total += self.read_weight(m) * self.base.read[m] + self.write_weight(m) * self.base.write[m]
+        return total
+
+    cdef double weighted(self, int x, int j, Terms* terms) noexcept nogil:
+        cdef Link* link = &self.link[x][j]
+        return (self.weights.energy * terms.energy + self.around_weight() * terms.around
+                + self.serial_weight(link.child) * terms.serial
+                + self.weights.array * self.p.skew * terms.folds
+                + self.read_weight(link.child) * terms.child_read
+                + self.write_weight(link.child) * terms.child_write
+                + self.read_weight(link.parent) * terms.parent_read
+                + self.write_weight(link.parent) * terms.parent_write)
+
+    cdef void weigh(self) noexcept nogil:
+        """Weighted cost of every link at every tile."""
+        cdef int x, j, v, d
+        cdef long at, n = self.lat.points
+        cdef double w[TERMS]
+        cdef double skew
+        cdef double* t
+        cdef double* cost
         cdef Link* link
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
                 link = &self.link[x][j]
-                for whole in range(2 if x == O else 1):
-                    for at in range(self.lat.points):
-                        link.legal[whole * self.lat.points + at] = \
-                            link.cost[at] if self.fits(x, j, at, whole) else INFINITY
+                w[0] = self.weights.energy
+                w[1] = self.around_weight()
+                w[2] = self.serial_weight(link.child)
+                w[3] = self.read_weight(link.child)
+                w[4] = self.write_weight(link.child)
+                w[5] = self.read_weight(link.parent)
+                w[6] = self.write_weight(link.parent)
+                skew = 0
+                if self.p.skew_per_fold and x == self.p.skew_operand and j == 0:
+                    skew = self.weights.array * self.p.skew
+                for v in range(link.variants):
+                    t = link.terms[v]
+                    cost = link.cost[v]
+                    for at in range(n):
+                        cost[at] = (w[0] * t[at] + w[1] * t[n + at] + w[2] * t[2 * n + at]
+                                    + skew * link.folds[at] + w[3] * t[3 * n + at] + w[4] * t[4 * n + at]
+                                    + w[5] * t[5 * n + at] + w[6] * t[6 * n + at])
+                    for d in range(4):
+                        if link.slid[v][d] != NULL:
+                            self.weigh_slides(j, d, v)
 
+    cdef void weigh_slides(self, int j, int d, int v) noexcept nogil:
+        cdef Link* link = &self.link[I][j]
+        cdef Base base
+        cdef Terms terms
+        cdef long at, inner, n = self.lat.points
+        cdef int to, k, source
+        for at in range(n):
+            to = self.digit(OY + d, at)
+            for k in range(self.lat.befores[OY + d][to]):
+                source = self.lat.before[OY + d][to][k]
+                inner = at - (to - source) * self.lat.stride[OY + d]
+                self.load_sliding(j, OY + d, inner, at, &base)
+                terms_of(self.p, I, j, &link.fixed, &base, link.variant_doubled[v], &terms)
+                link.slid[v][d][source * n + at] = self.weighted(I, j, &terms)
+
+    cdef inline int fits(self, int x, int j, int v, long at, int whole) noexcept nogil:
+        """Whether a variant of a link may close here; `whole`: the level holds final outputs."""
+        cdef Link* link = &self.link[x][j]
+        return link.legal_tile[at] and (
+            self.limit[x][j] < 0 or self.held(x, j, v, at, whole) <= self.limit[x][j])
+
+    cdef inline long held(self, int x, int j, int v, long at, int whole) noexcept nogil:
+        """Bits that the tile takes of its memory."""
+        cdef Link* link = &self.link[x][j]
+        cdef long width = self.p.bits[x]
+        if x == O and (j == 0 or not whole):
+            width = self.p.psum
+        return width * <long>link.child_tile[at] * (1 + (link.variant_doubled[v] and link.is_replaced[at]))
+
+    cdef void limit_links(self) noexcept nogil:
+        """Least costs of what fits the present limits, INFINITY where nothing does."""
+        cdef int x, j, v, whole, d, source, to, k
+        cdef long at, inner, n = self.lat.points
+        cdef Link* link
+        cdef double least
+        for x in range(NO):
+            for j in range(self.p.levels[x] - 1):
+                link = &self.link[x][j]
+                for whole in range(2 if x == O else 1):
+                    for at in range(n):
+                        least = INFINITY
+                        for v in range(link.variants):
+                            if link.cost[v][at] < least and self.fits(x, j, v, at, whole):
+                                least = link.cost[v][at]
+                        link.open[whole][at] = least
+                for d in range(4):
+                    if link.slid_open[d] == NULL:
+                        continue
+                    for at in range(n):
+                        to = self.digit(OY + d, at)
+                        for k in range(self.lat.befores[OY + d][to]):
+                            source = self.lat.before[OY + d][to][k]
+                            inner = at - (to - source) * self.lat.stride[OY + d]
+                            least = INFINITY
+                            for v in range(link.variants):
+                                if link.slid[v][d][source * n + at] < least and self.fits(x, j, v, inner, 0):
+                                    least = link.slid[v][d][source * n + at]
+                            link.slid_open[d][source * n + at] = least
+
+    # -- the recurrence -------------------------------------------------------------------------
     cdef inline long row(self, int a, int b, int c) noexcept nogil:
         return ((<long>a * self.states[I] + b) * self.states[O] + c) * self.lat.points
 
@@ -342,43 +550,42 @@ cdef class Search:
         """
         return (c + 1) // 2 - 1 if c < self.states[O] - 1 else self.p.levels[O] - 2
 
-    cdef void relax_plain(self, double* g, double* before, double* legal, int level, int parity) noexcept nogil:
-        """g = min(g, before + legal); parity >= 0 keeps the tiles of O with that completeness."""
+    cdef void relax_plain(self, double* g, double* before, double* open_, int level, int parity) noexcept nogil:
+        """g = min(g, before + open); parity >= 0 keeps the tiles of O with that completeness."""
         cdef long at
         cdef double value
         cdef char* reduced = self.reduced + level * self.lat.points
         if parity < 0:
             for at in range(self.lat.points):
-                value = before[at] + legal[at]
+                value = before[at] + open_[at]
                 g[at] = value if value < g[at] else g[at]
         else:
             for at in range(self.lat.points):
                 if reduced[at] == parity:
-                    value = before[at] + legal[at]
+                    value = before[at] + open_[at]
                     g[at] = value if value < g[at] else g[at]
 
     cdef void relax_sliding(self, double* g, double* before, int j) noexcept nogil:
         """g = min(g, before + cost) for I's link j where it slides along the next loop."""
         cdef int d, i, k, source
-        cdef long stride, block, number, start, back, inner
-        cdef double* legal = self.link[I][j].legal
+        cdef long stride, block, number, start, back, inner, n = self.lat.points
+        cdef double* open_
         cdef double value
-        for d in range(OY, ND):
-            if not self.slides(j, d):
+        for d in range(4):
+            if self.link[I][j].slid_open[d] == NULL:
                 continue
-            stride = self.lat.stride[d]
-            block = stride * self.lat.count[d]
-            for number in range(self.lat.points // block):
-                for i in range(1, self.lat.count[d]):
+            stride = self.lat.stride[OY + d]
+            block = stride * self.lat.count[OY + d]
+            for number in range(n // block):
+                for i in range(1, self.lat.count[OY + d]):
                     start = number * block + i * stride
-                    for k in range(self.lat.befores[d][i]):
-                        source = self.lat.before[d][i][k]
+                    for k in range(self.lat.befores[OY + d][i]):
+                        source = self.lat.before[OY + d][i][k]
                         back = (i - source) * stride
+                        open_ = self.link[I][j].slid_open[d] + source * n
                         for inner in range(start, start + stride):
-                            if before[inner - back] < INFINITY and legal[inner - back] < INFINITY:
-                                value = before[inner - back] + self.slid(j, d, inner, source)
-                                if value < g[inner]:
-                                    g[inner] = value
+                            value = before[inner - back] + open_[inner]
+                            g[inner] = value if value < g[inner] else g[inner]
 
     cdef void close_links(self, int a, int b, int c) noexcept nogil:
         """best[a, b, c] = least cost with some link closed last, at this very tile."""
@@ -388,18 +595,17 @@ cdef class Search:
         for at in range(self.lat.points):
             g[at] = INFINITY
         if a > 0:
-            self.relax_plain(g, self.best + self.row(a - 1, b, c), self.link[W][a - 1].legal, 0, -1)
+            self.relax_plain(g, self.best + self.row(a - 1, b, c), self.link[W][a - 1].open[0], 0, -1)
         if b > 0:
-            self.relax_plain(g, self.best + self.row(a, b - 1, c), self.link[I][b - 1].legal, 0, -1)
-            if self.p.memory[self.link[I][b - 1].child].sliding:
-                self.relax_sliding(g, self.best + self.row(a, b - 1, c), b - 1)
+            self.relax_plain(g, self.best + self.row(a, b - 1, c), self.link[I][b - 1].open[0], 0, -1)
+            self.relax_sliding(g, self.best + self.row(a, b - 1, c), b - 1)
         if c > 0:
             level = self.level_of(c)
             parity = -1 if c == self.states[O] - 1 else c % 2 == 0
             for flag in range(1 if level == 0 else 2):
                 before = 0 if level == 0 else 2 * level - 1 + flag
-                self.relax_plain(g, self.best + self.row(a, b, before),
-                                 self.link[O][level].legal + flag * self.lat.points, level, parity)
+                self.relax_plain(g, self.best + self.row(a, b, before), self.link[O][level].open[flag],
+                                 level, parity)
 
     cdef void grow(self, double* g) noexcept nogil:
         """Every loop between closings: g = min over the tiles inside."""
@@ -413,15 +619,15 @@ cdef class Search:
 
     cdef void grow_dim(self, double* g, int d) noexcept nogil:
         cdef int i, k
-        cdef long block, number, start, source, inner
+        cdef long block, number, start, source, inner, stride = self.lat.stride[d]
         cdef double value
-        block = self.lat.stride[d] * self.lat.count[d]
+        block = stride * self.lat.count[d]
         for number in range(self.lat.points // block):
             for i in range(1, self.lat.count[d]):
-                start = number * block + i * self.lat.stride[d]
+                start = number * block + i * stride
                 for k in range(self.lat.befores[d][i]):
-                    source = number * block + self.lat.before[d][i][k] * self.lat.stride[d]
-                    for inner in range(self.lat.stride[d]):
+                    source = number * block + self.lat.before[d][i][k] * stride
+                    for inner in range(stride):
                         value = g[source + inner] + self.forbidden[start + inner]
                         g[start + inner] = value if value < g[start + inner] else g[start + inner]
 
@@ -429,6 +635,7 @@ cdef class Search:
         """Fill `best`; the least cost of a whole mapping, INFINITY where none fits."""
         cdef int a, b, c
         cdef long at
+        self.runs += 1
         self.limit_links()
         for a in range(self.states[W]):
             for b in range(self.states[I]):
@@ -439,66 +646,81 @@ cdef class Search:
                     else:
                         for at in range(self.lat.points):
                             self.best[at] = self.forbidden[at]
-        return self.best[self.total_states * self.lat.points - 1]
+        return self.best[self.total_states * self.lat.points - 1] + self.weighted_base()
 
-    cdef int last_closed(self, int a, int b, int c, long at, int* operand, int* previous, int* how) noexcept nogil:
-        """The closing at `at` that `best` came from, 0 where it came from a loop.
-
-        previous: state of O before it. how: -1 plainly, else 8 * source + dim: closed at size
-        number `source` of `dim`, sliding.
-        """
+    # -- the way back ---------------------------------------------------------------------------
+    cdef int last_closed(self, int a, int b, int c, long at, int* operand, int* previous, Choice* choice) noexcept nogil:
+        """The closing at `at` that `best` came from, 0 where it came from a loop."""
         cdef double here = self.best[self.row(a, b, c) + at]
-        cdef int d, k, i, level, parity, flag
-        cdef long source, back
+        cdef int d, k, i, level, parity, flag, source
+        cdef long n = self.lat.points
         cdef double* before
-        how[0] = -1
-        if a > 0 and self.best[self.row(a - 1, b, c) + at] + self.link[W][a - 1].legal[at] == here:
+        choice.slide = -1
+        choice.slide_at = at
+        choice.at = at
+        choice.whole = 0
+        if a > 0 and self.best[self.row(a - 1, b, c) + at] + self.link[W][a - 1].open[0][at] == here:
             operand[0] = W
+            self.choose_variant(W, a - 1, choice)
             return 1
         if b > 0:
             operand[0] = I
             before = self.best + self.row(a, b - 1, c)
-            if before[at] + self.link[I][b - 1].legal[at] == here:
+            if before[at] + self.link[I][b - 1].open[0][at] == here:
+                self.choose_variant(I, b - 1, choice)
                 return 1
-            for d in range(OY, ND):
-                if not self.slides(b - 1, d):
+            for d in range(4):
+                if self.link[I][b - 1].slid_open[d] == NULL:
                     continue
-                i = self.digit(d, at)
-                for k in range(self.lat.befores[d][i]):
-                    source = self.lat.before[d][i][k]
-                    back = (i - source) * self.lat.stride[d]
-                    if before[at - back] < INFINITY and self.link[I][b - 1].legal[at - back] < INFINITY \
-                            and before[at - back] + self.slid(b - 1, d, at, <int>source) == here:
-                        how[0] = <int>(8 * source + d)
+                i = self.digit(OY + d, at)
+                for k in range(self.lat.befores[OY + d][i]):
+                    source = self.lat.before[OY + d][i][k]
+                    choice.at = at - (i - source) * self.lat.stride[OY + d]
+                    if before[choice.at] + self.link[I][b - 1].slid_open[d][source * n + at] == here:
+                        choice.slide = OY + d
+                        self.choose_variant(I, b - 1, choice)
                         return 1
+            choice.at = at
         if c > 0:
             level = self.level_of(c)
             parity = -1 if c == self.states[O] - 1 else c % 2 == 0
-            if parity >= 0 and self.reduced[level * self.lat.points + at] != parity:
+            if parity >= 0 and self.reduced[level * n + at] != parity:
                 return 0
             operand[0] = O
             for flag in range(1 if level == 0 else 2):
                 previous[0] = 0 if level == 0 else 2 * level - 1 + flag
-                if self.best[self.row(a, b, previous[0]) + at] \
-                        + self.link[O][level].legal[flag * self.lat.points + at] == here:
+                if self.best[self.row(a, b, previous[0]) + at] + self.link[O][level].open[flag][at] == here:
+                    choice.whole = flag
+                    self.choose_variant(O, level, choice)
                     return 1
         return 0
 
-    cdef int trace(self, long* loops, long bounds[NO][MAXMEM], long points[NO][MAXMEM], int whole[MAXMEM]) except -1:
-        """The mapping behind the last cell: loops innermost first, as (dim, factor) pairs.
+    cdef void choose_variant(self, int x, int j, Choice* choice) noexcept nogil:
+        """The cheapest buffering that fits."""
+        cdef Link* link = &self.link[x][j]
+        cdef int v
+        cdef double cost, least = INFINITY
+        for v in range(link.variants):
+            if choice.slide >= 0:
+                cost = link.slid[v][choice.slide - OY][
+                    self.digit(choice.slide, choice.at) * self.lat.points + choice.slide_at]
+            else:
+                cost = link.cost[v][choice.at]
+            if cost < least and self.fits(x, j, v, choice.at, choice.whole):
+                least = cost
+                choice.is_doubled = link.variant_doubled[v]
 
-        Also the tile of every link, and whether each level of O holds final outputs. Returns the
-        number of loops.
-        """
+    cdef int trace(self, Choice choices[NO][MAXMEM]) except -1:
+        """The closings behind the last cell."""
         cdef int a = self.states[W] - 1, b = self.states[I] - 1, c = self.states[O] - 1
-        cdef int x, j, d, k, i, operand, previous, how, n = 0, moved, source
-        cdef long at = self.lat.points - 1, before, step
+        cdef int d, k, i, operand, previous, moved, j, order = 0
+        cdef long at = self.lat.points - 1, step
         cdef double here
-        cdef int closed_after[NO][MAXMEM]
-        cdef long reversed_loops[2 * MAXLOOPS]
+        cdef Choice choice
         while a or b or c:
-            here = self.best[self.row(a, b, c) + at]
-            if self.last_closed(a, b, c, at, &operand, &previous, &how):
+            if self.last_closed(a, b, c, at, &operand, &previous, &choice):
+                choice.order = order
+                order -= 1
                 if operand == W:
                     a -= 1
                     j = a
@@ -507,28 +729,18 @@ cdef class Search:
                     j = b
                 else:
                     j = self.level_of(c)
-                    whole[j] = j > 0 and previous % 2 == 0
                     c = previous
-                if how >= 0:
-                    d = how % 8
-                    source = how // 8
-                    i = self.digit(d, at)
-                    reversed_loops[2 * n] = d
-                    reversed_loops[2 * n + 1] = up(self.lat.size[d][i], self.lat.size[d][source])
-                    n += 1
-                    at -= (i - source) * self.lat.stride[d]
-                closed_after[operand][j] = n
-                points[operand][j] = at
+                choices[operand][j] = choice
+                at = choice.at
                 continue
+            here = self.best[self.row(a, b, c) + at]
             moved = 0
             for d in range(ND):
                 i = self.digit(d, at)
                 for k in range(self.lat.befores[d][i]):
                     step = (i - self.lat.before[d][i][k]) * self.lat.stride[d]
-                    if self.best[self.row(a, b, c) + at - step] == here:
-                        reversed_loops[2 * n] = d
-                        reversed_loops[2 * n + 1] = up(self.lat.size[d][i], self.lat.size[d][self.lat.before[d][i][k]])
-                        n += 1
+                    if not moved and self.best[self.row(a, b, c) + at - step] == here \
+                            and self.forbidden[at] == 0:
                         at -= step
                         moved = 1
                         break
@@ -536,18 +748,60 @@ cdef class Search:
                     break
             if not moved:
                 raise RuntimeError("the search lost its way back")
-            if n >= MAXLOOPS - ND:
-                raise RuntimeError("too many loops")
-        for d in range(ND):  # what is inside every tile
-            i = self.digit(d, at)
-            if i:
-                reversed_loops[2 * n] = d
-                reversed_loops[2 * n + 1] = self.lat.size[d][i]
+        return 0
+
+    cdef int loops_of(self, Choice choices[NO][MAXMEM], long* loops, long bounds[NO][MAXMEM]) except -1:
+        """Loops (dim, factor) innermost first that pass through the chosen tiles in their order."""
+        cdef int x, j, n = 0, bx, bj, least, done = 0, total = 0
+        cdef long at = 0
+        cdef char taken[NO][MAXMEM]
+        memset(taken, 0, sizeof(taken))
+        for x in range(NO):
+            total += self.p.levels[x] - 1
+        while done < total:
+            least = 1
+            for x in range(NO):
+                for j in range(self.p.levels[x] - 1):
+                    if not taken[x][j] and choices[x][j].order < least:
+                        least = choices[x][j].order
+                        bx = x
+                        bj = j
+            n = self.climb(&at, choices[bx][bj].at, loops, n)
+            bounds[bx][bj] = n
+            if choices[bx][bj].slide >= 0:
+                n = self.climb(&at, choices[bx][bj].slide_at, loops, n)
+            taken[bx][bj] = 1
+            done += 1
+        return self.climb(&at, self.lat.points - 1, loops, n)
+
+    cdef int climb(self, long* at, long to, long* loops, int n) except -1:
+        """Loops from one tile to a larger one, sequential dims last."""
+        cdef int d, a, b, last
+        for last in range(2):
+            for d in range(ND):
+                a = self.digit(d, at[0])
+                b = self.digit(d, to)
+                if a == b or self.p.sequential[d] != last:
+                    continue
+                if n >= MAXLOOPS:
+                    raise RuntimeError("too many loops")
+                loops[2 * n] = d
+                loops[2 * n + 1] = up(self.lat.size[d][b], self.lat.size[d][a])
                 n += 1
-        for i in range(n):
-            loops[2 * i] = reversed_loops[2 * (n - 1 - i)]
-            loops[2 * i + 1] = reversed_loops[2 * (n - 1 - i) + 1]
+        at[0] = to
+        return n
+
+    cdef void sums_of(self, Choice choices[NO][MAXMEM], Sums* sums) noexcept nogil:
+        """The sums of a mapping, from its closings."""
+        cdef int x, j
+        cdef Base base
+        cdef Terms terms
+        sums[0] = self.base
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
-                bounds[x][j] = n - closed_after[x][j]
-        return n
+                if choices[x][j].slide >= 0:
+                    self.load_sliding(j, choices[x][j].slide, choices[x][j].at, choices[x][j].slide_at, &base)
+                else:
+                    self.load(x, j, choices[x][j].at, &base)
+                terms_of(self.p, x, j, &self.link[x][j].fixed, &base, choices[x][j].is_doubled, &terms)
+                add_terms(self.p, x, j, &terms, sums)

@@ -1,10 +1,10 @@
 """Cycles and energy of a mapping: the analytic model, in the form to read.
 
 **Time.** Compute takes one step per temporal iteration. From the innermost memory outward, a
-double-buffered level hides its transfers behind what is inside it, so the time so far is raised
-to the busiest of its ports; a single-buffered level stalls what is inside while it is filled, so
-the time of its fills is added. Before that, the first tiles come in; after it, the last outputs
-leave. A port's load is that of its fullest instance.
+tile with a second buffer hides its transfers behind what is inside it, so the time so far is
+raised to the busiest of the memory's ports; a tile with one buffer stalls what is inside while it
+is filled, so the time of its fills is added. Before that, the first tiles come in, one after the
+other; after it, the last outputs leave. A port's load is that of its fullest instance.
 
 **Energy.** Every bit read or written costs what its memory says, every bit that travels between
 two levels what the network says; leakage runs as long as the mapping does.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from ..dataflows.accelerator import Memory
 from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
-from .accesses import Counter, accesses, holds_partial_sums, point_of, replaced
+from .accesses import Counter, accesses, holds_partial_sums, point_of, replaced, whole
 from .mapping import Mapping
 from .problem import Problem
 
@@ -137,36 +137,29 @@ class Evaluation:
 
     # -- capacity ----------------------------------------------------------------------------
     def tile_bits(self, operand: Operand, level: int, memory: Memory) -> int:
-        """Bits of the operand's tile in one instance of a level."""
+        """Bits of the operand's tile in one instance of a level, second buffer included."""
         width = self.problem.bits.of(operand)
         if operand == "O" and holds_partial_sums(self.counter, level):
             width = self.problem.psum_bits
-        tile = self._point(operand, level)
-        return width * self.counter.footprint(operand, memory, tile)
+        footprint = self.counter.footprint(operand, memory, self._point(operand, level))
+        twice = self._doubled(operand, level) and replaced(self.counter, operand, level)
+        return width * footprint * (1 + twice)
 
     def _point(self, operand: Operand, level: int) -> dict[Dim, int]:
         return point_of(self.problem.nest, self.sub, self.mapping, operand, level).tile
 
-    def needs(self, memory: Memory) -> tuple[int, int]:
-        """Bits of all tiles, and with a second buffer for every tile that is ever replaced."""
-        once = twice = 0
-        for operand, level, child, _ in self.links:
-            if child.name == memory.name:
-                bits = self.tile_bits(operand, level, child)
-                once += bits
-                twice += bits * (1 + replaced(self.counter, operand, level))
-        return once, twice
-
-    def double_buffered(self, memory: Memory) -> bool:
-        if memory.buffering == "auto" and memory.size_bits is not None:
-            return self.needs(memory)[1] <= memory.size_bits
-        return memory.buffering != "single"
+    def _doubled(self, operand: Operand, level: int) -> bool:
+        return self.mapping.doubled[OPERANDS.index(operand)][level]
 
     def capacity(self) -> tuple[str | None, int]:
         """The first memory that is too small, and by how many bits."""
         overflow, short = None, 0
         for memory in self.sub.memories[:-1]:
-            need = self.needs(memory)[self.double_buffered(memory)]
+            need = sum(
+                self.tile_bits(operand, level, child)
+                for operand, level, child, _ in self.links
+                if child.name == memory.name
+            )
             if memory.size_bits is not None and need > memory.size_bits and overflow is None:
                 overflow, short = memory.name, need - memory.size_bits
         for operand, level, child, _ in self.links:
@@ -196,27 +189,27 @@ class Evaluation:
 
     def time(self) -> tuple[int, str | None]:
         """Cycles, and the memory that limits them."""
-        read = {m.name: float(self.load(m, write=False)) for m in self.sub.memories}
-        written = {m.name: float(self.load(m, write=True)) for m in self.sub.memories}
-        serial = dict.fromkeys(read, 0.0)
-        prologue = self._first_tiles(read, written, serial)
-        epilogue = self._last_outputs(read, written, serial)
-        compute, bound = self.compute_cycles(), None
-        time = compute + float(self.sub.skew.cycles * self._folds())
-        for memory in self.sub.memories:
-            time += serial[memory.name]
-            if serial[memory.name] > compute:
-                bound = memory.name
-            if memory.one_port:
-                busy = (read[memory.name] + written[memory.name]) / memory.read_bandwidth
+        self.read = {m.name: float(self.load(m, write=False)) for m in self.sub.memories}
+        self.written = {m.name: float(self.load(m, write=True)) for m in self.sub.memories}
+        self.serial = dict.fromkeys(self.read, 0.0)
+        self.around = 0.0
+        for operand, level, child, parent in self.links:
+            if replaced(self.counter, operand, level) and not self._doubled(operand, level):
+                self._stall(operand, level, child, parent)
+            elif operand == "O":
+                self._last_tile(level, child, parent)
             else:
-                busy = max(
-                    read[memory.name] / memory.read_bandwidth,
-                    written[memory.name] / memory.write_bandwidth,
-                )
+                self._first_tile(operand, level, child, parent)
+        array = float(self.compute_cycles() + self.sub.skew.cycles * self._folds())
+        time, bound = array, None
+        for memory in self.sub.memories:
+            time += self.serial[memory.name]
+            if self.serial[memory.name] > array:
+                bound = memory.name
+            busy = port_time(memory, self.read[memory.name], self.written[memory.name])
             if busy > time:
                 time, bound = busy, memory.name
-        return math.ceil(prologue + time + epilogue), bound
+        return math.ceil(self.around + time), bound
 
     def _folds(self) -> int:
         """How often the array is filled and drained."""
@@ -228,66 +221,47 @@ class Evaluation:
             -(-self.mapping.steps(self.problem.nest, dim) // tile[dim]) for dim in DIMS
         )
 
-    def _stalls(self, operand: Operand, level: int, child: Memory) -> bool:
-        """Whether the array waits while this level is filled or emptied."""
-        return replaced(self.counter, operand, level) and not self.double_buffered(child)
+    def _stall(self, operand: Operand, level: int, child: Memory, parent: Memory) -> None:
+        """Everything inside waits while the tile is exchanged."""
+        ways = [("drain", child, parent), ("refill", parent, child)]
+        if operand != "O":
+            ways = [("fill", parent, child)]
+        self.serial[child.name] += sum(
+            max(
+                self.transfer(operand, level, purpose, write=False) / source.read_bandwidth,
+                self.transfer(operand, level, purpose, write=True) / sink.write_bandwidth,
+            )
+            for purpose, source, sink in ways
+        )
 
-    def _first_tiles(
-        self, read: dict[str, float], written: dict[str, float], serial: dict[str, float]
-    ) -> float:
-        """Time to bring the first tiles in; takes them off the ports' steady load.
+    def _first_tile(self, operand: Operand, level: int, child: Memory, parent: Memory) -> None:
+        """The first tile comes in before the steady state, and leaves the ports' load."""
+        tile, width = self._point(operand, level), self.problem.bits.of(operand)
+        taken = width * self.counter.footprint(operand, parent, tile)
+        given = width * self.counter.footprint(operand, child, tile)
+        self.around += max(taken / parent.read_bandwidth, given / child.write_bandwidth)
+        self.read[parent.name] -= taken
+        self.written[child.name] -= given
 
-        Fills that stall are added to `serial` instead.
-        """
-        prologue = 0.0
-        for parent in self.sub.memories:
-            source, sink = 0.0, 0.0
-            for operand, level, child, above in self.links:
-                if operand == "O" or above.name != parent.name:
-                    continue
-                if self._stalls(operand, level, child):
-                    serial[child.name] += max(
-                        self.transfer(operand, level, "fill", write=False) / parent.read_bandwidth,
-                        self.transfer(operand, level, "fill", write=True) / child.write_bandwidth,
-                    )
-                    continue
-                tile = self._point(operand, level)
-                bits = self.problem.bits.of(operand) * self.counter.footprint(operand, parent, tile)
-                source += bits
-                read[parent.name] = max(read[parent.name] - bits, 0.0)
-                bits = self.tile_bits(operand, level, child)
-                sink = max(sink, bits / child.write_bandwidth)
-                written[child.name] = max(written[child.name] - bits, 0.0)
-            prologue += max(source / parent.read_bandwidth, sink)
-        return prologue
+    def _last_tile(self, level: int, child: Memory, parent: Memory) -> None:
+        """The last outputs leave after the steady state."""
+        tile = self._point("O", level)
+        everything = whole(self.counter)
+        final, partial = self.problem.bits.O, self.problem.psum_bits
+        ready = level > 0 and self.counter.visits("O", child, everything) == 1
+        taken = (final if ready else partial) * self.counter.footprint("O", child, tile)
+        ready = self.counter.visits("O", parent, everything) == 1
+        given = (final if ready else partial) * self.counter.footprint("O", parent, tile)
+        self.around += max(taken / child.read_bandwidth, given / parent.write_bandwidth)
+        self.read[child.name] -= taken
+        self.written[parent.name] -= given
 
-    def _last_outputs(
-        self, read: dict[str, float], written: dict[str, float], serial: dict[str, float]
-    ) -> float:
-        """Time for the last outputs to leave; the counterpart of `_first_tiles`."""
-        epilogue = 0.0
-        everything = {dim: self.mapping.steps(self.problem.nest, dim) for dim in DIMS}
-        for operand, level, child, parent in self.links:
-            if operand != "O":
-                continue
-            if self._stalls("O", level, child):
-                for purpose, source, sink in (("drain", child, parent), ("refill", parent, child)):
-                    serial[child.name] += max(
-                        self.transfer("O", level, purpose, write=False) / source.read_bandwidth,
-                        self.transfer("O", level, purpose, write=True) / sink.write_bandwidth,
-                    )
-                continue
-            tile = self._point("O", level)
-            final, partial = self.problem.bits.O, self.problem.psum_bits
-            whole = level > 0 and self.counter.visits("O", child, everything) == 1
-            bits = (final if whole else partial) * self.counter.footprint("O", child, tile)
-            read_time = bits / child.read_bandwidth
-            read[child.name] = max(read[child.name] - bits, 0.0)
-            whole = self.counter.visits("O", parent, everything) == 1
-            bits = (final if whole else partial) * self.counter.footprint("O", parent, tile)
-            written[parent.name] = max(written[parent.name] - bits, 0.0)
-            epilogue += max(read_time, bits / parent.write_bandwidth)
-        return epilogue
+
+def port_time(memory: Memory, read: float, written: float) -> float:
+    """Cycles that the busier direction of a memory takes."""
+    if memory.one_port:
+        return (read + written) / memory.read_bandwidth
+    return max(read / memory.read_bandwidth, written / memory.write_bandwidth)
 
 
 def evaluate_plainly(problem: Problem, mapping: Mapping) -> Cost:

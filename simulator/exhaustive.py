@@ -18,7 +18,7 @@ def loop_orders(
     A loop grows a tile into a multiple of it, or into all steps. Loops over sequential dims come
     last.
     """
-    steps = {dim: Mapping(spatial, (), ((), (), ())).steps(problem.nest, dim) for dim in DIMS}
+    steps = {dim: Mapping.in_space(spatial).steps(problem.nest, dim) for dim in DIMS}
 
     def grow(tile: dict[Dim, int], loops: tuple[Loop, ...]) -> Iterator[tuple[Loop, ...]]:
         if all(tile[dim] == steps[dim] for dim in DIMS):
@@ -41,10 +41,21 @@ def loop_orders(
 def mappings(
     problem: Problem, spatial: tuple[Unroll, ...], sizes: Sequence[Sequence[int]]
 ) -> Iterator[Mapping]:
-    """Every temporal mapping for one spatial one: all loop orders, all boundaries.
+    """Every temporal mapping for one spatial one: all loop orders, boundaries and buffers.
 
     Whether tiles fit is not looked at; limits on the dims that a level may tile are.
     """
+    buffers = [
+        list(
+            itertools.product(
+                *(
+                    {"double": (True,), "single": (False,), "auto": (True, False)}[m.buffering]
+                    for m in problem.sub.levels(operand)[:-1]
+                )
+            )
+        )
+        for operand in OPERANDS
+    ]
     for loops in loop_orders(problem, spatial, sizes):
         choices = [
             [
@@ -56,9 +67,10 @@ def mappings(
             for operand in OPERANDS
         ]
         for w, i, o in itertools.product(*choices):
-            mapping = Mapping(spatial, loops, (w, i, o))
-            if tiles_allowed(problem, mapping):
-                yield mapping
+            for dw, di, do in itertools.product(*buffers):
+                mapping = Mapping(spatial, loops, (w, i, o), (dw, di, do))
+                if tiles_allowed(problem, mapping):
+                    yield mapping
 
 
 def tiles_allowed(problem: Problem, mapping: Mapping) -> bool:

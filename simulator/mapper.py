@@ -1,5 +1,9 @@
-"""Finds a mapping for a loop nest: the best spatial mappings first, each with the best temporal
-mapping under several additive costs, all judged by the true objective.
+"""Finds the best mapping of a loop nest, with a proof or a gap.
+
+For every spatial mapping, the one with the fewest compute steps first, the compiled search gives
+the best temporal mapping and a bound that holds for all of them. A spatial mapping whose roofline
+cannot beat what is already found is skipped. `docs/mapspace.md` states the mapspace and why
+nothing better is lost.
 """
 
 from __future__ import annotations
@@ -7,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final, Literal
 
 import numpy as np
 
@@ -15,16 +20,37 @@ from .bounds import roofline
 from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapping import Loop, Mapping, Unroll
-from .problem import Integers, Problem, Reals
+from .problem import Integers, Problem
 from .result import Objective
 from .spatial import unrollings
 
-#: Spatial mappings that are tried, those with the fewest compute steps.
-SPATIAL_TRIED = 8
-#: Cells of the search's table (states x tiles) that are worth their time.
-CELLS = 60_000
-#: How often the search may tighten the limits of a shared memory.
-NODES = 24
+OBJECTIVES: Final[tuple[Objective, ...]] = ("latency", "energy", "edp")
+
+#: Values closer than this, relatively, are the same: what sums of 64-bit floats can tell apart.
+TOLERANCE: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far the mapper goes.
+
+    Attributes:
+        cells: size of the search's table (states x tiles); tile sizes are thinned to it.
+        rounds: weightings of energy against cycles that are asked for at most.
+        nodes: closings tried at most where a gap stays, per spatial mapping.
+    """
+
+    cells: int
+    rounds: int
+    nodes: int
+
+
+EffortName = Literal["fast", "normal", "thorough"]
+EFFORTS: Final[dict[EffortName, Effort]] = {
+    "fast": Effort(cells=20_000, rounds=3, nodes=0),
+    "normal": Effort(cells=60_000, rounds=6, nodes=2_000),
+    "thorough": Effort(cells=1_500_000, rounds=12, nodes=200_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +60,9 @@ class Mapped:
     Attributes:
         mapping, cost: the best found.
         value: of the objective (cycles, pJ, or pJ x cycles; multiply-accumulates included).
-        lower_bound: no mapping has a smaller value.
-        optimal: value equals the bound.
+        lower_bound: no mapping of the mapspace has a smaller value.
+        optimal: the value meets the bound.
+        runs, nodes: tables filled, and closings tried one by one.
     """
 
     mapping: Mapping
@@ -43,30 +70,46 @@ class Mapped:
     value: float
     lower_bound: float
     optimal: bool
+    runs: int = 0
+    nodes: int = 0
 
 
-def map_nest(problem: Problem, objective: Objective) -> Mapped:
-    """The best mapping found.
+def map_nest(problem: Problem, objective: Objective, effort: EffortName = "normal") -> Mapped:
+    """The best mapping, as far as the effort goes.
 
     Raises:
         NoMappingError: no mapping is legal, however small its tiles.
     """
-    best: Mapped | None = None
-    bound = roofline(problem).of(objective)
-    options = unrollings(problem.nest, problem.sub)
-    for number, spatial in enumerate([*options, ()]):
-        if best is not None and number >= SPATIAL_TRIED:
-            break
-        for mapping in temporal_mappings(problem, spatial, objective):
-            cost = evaluate(problem, mapping)
-            if cost.overflow is not None:
-                continue
-            value = value_of(problem, cost, objective)
-            if best is None or value < best.value:
-                best = Mapped(mapping, cost, value, bound, value <= bound)
+    limits = EFFORTS[effort]
+    macs_energy = problem.nest.macs * problem.sub.mac_energy
+    best, known, bound = None, math.inf, math.inf
+    runs = nodes = 0
+    for spatial in unrollings(problem.nest, problem.sub):
+        if least_of(problem, spatial, objective) >= known * (1 - TOLERANCE):
+            continue
+        probe = Mapping.in_space(spatial)
+        sizes = tile_sizes(problem, [probe.steps(problem.nest, dim) for dim in DIMS], limits)
+        value, least, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
+            problem.arrays(probe)[0],
+            sizes,
+            OBJECTIVES.index(objective),
+            macs_energy,
+            known,
+            limits.rounds,
+            limits.nodes,
+        )
+        runs, nodes = runs + asked, nodes + tried
+        bound = min(bound, least)
+        if loops is not None:
+            best = mapping_of(problem, spatial, loops, bounds, doubled)
+            known = min(value, value_of(problem, evaluate(problem, best), objective))
     if best is None:
         raise NoMappingError(explain(problem))
-    return best
+    cost = evaluate(problem, best)
+    value = value_of(problem, cost, objective)
+    bound = min(bound, value)
+    optimal = value <= bound * (1 + TOLERANCE)
+    return Mapped(best, cost, value, value if optimal else bound, optimal, runs, nodes)
 
 
 def value_of(problem: Problem, cost: Cost, objective: Objective) -> float:
@@ -81,65 +124,56 @@ def value_of(problem: Problem, cost: Cost, objective: Objective) -> float:
             return energy * cost.cycles
 
 
-def temporal_mappings(
-    problem: Problem, spatial: tuple[Unroll, ...], objective: Objective
-) -> list[Mapping]:
-    """For one spatial mapping, the temporal mapping with the least traffic by each weighting."""
-    probe = Mapping(spatial, (), ((), (), ()))
-    sizes = tile_sizes(problem, [probe.steps(problem.nest, dim) for dim in DIMS])
-    placed = problem.arrays(probe)[0]
-    found: dict[Mapping, None] = {}
-    weights = weightings(problem, objective)
-    for loops, bounds, _, _ in problem.kernel.best_temporal(placed, sizes, weights, NODES):
-        if loops is not None:
-            found[mapping_of(problem, spatial, loops, bounds)] = None
-    return list(found)
+def least_of(problem: Problem, spatial: tuple[Unroll, ...], objective: Objective) -> float:
+    """A value that no mapping with this spatial part beats: its compute steps, and the roofline."""
+    probe = Mapping.in_space(spatial)
+    steps = math.prod(probe.steps(problem.nest, dim) for dim in DIMS)
+    least = roofline(problem)
+    cycles = max(least.cycles, steps * problem.sub.cycles_per_mac)
+    energy = least.energy + problem.leakage * (cycles - least.cycles)
+    match objective:
+        case "latency":
+            return float(cycles)
+        case "energy":
+            return energy
+        case "edp":
+            return energy * cycles
 
 
 def mapping_of(
-    problem: Problem, spatial: tuple[Unroll, ...], loops: Integers, bounds: Integers
+    problem: Problem,
+    spatial: tuple[Unroll, ...],
+    loops: Integers,
+    bounds: Integers,
+    doubled: Integers,
 ) -> Mapping:
     """A mapping from the kernel's arrays."""
     levels = [len(problem.sub.levels(operand)) - 1 for operand in OPERANDS]
     inside = [tuple(int(b) for b in bounds[row, :count]) for row, count in enumerate(levels)]
+    twice = [tuple(bool(b) for b in doubled[row, :count]) for row, count in enumerate(levels)]
     temporal = tuple(Loop(DIMS[dim], int(factor)) for dim, factor in loops.tolist())
-    return Mapping(spatial, temporal, (inside[0], inside[1], inside[2]))
-
-
-def weightings(problem: Problem, objective: Objective) -> list[tuple[Reals, Reals, Reals]]:
-    """Costs per bit (read, write, transfer) of every memory, to look for mappings by.
-
-    Energy itself; and, where time counts, the traffic of the DRAM, and that of the shared levels.
-    They do not depend on bandwidths: more bandwidth never hides a mapping from the mapper.
-    """
-    memories = problem.sub.memories
-    energy = (
-        np.array([memory.read_energy for memory in memories]),
-        np.array([memory.write_energy for memory in memories]),
-        np.array([memory.transfer_energy for memory in memories]),
+    return Mapping(
+        spatial,
+        temporal,
+        (inside[0], inside[1], inside[2]),
+        (twice[0], twice[1], twice[2]),
     )
-    if objective == "energy":
-        return [energy]
-    scale = 1e-6 / max(max(energy[0].max(), energy[1].max()), 1e-12)
-    none = np.zeros(len(memories))
-    dram = np.array([float(memory is memories[-1]) for memory in memories])
-    shared = np.array([1.0 if problem.sub.instances(memory) == 1 else 1e-3 for memory in memories])
-    return [
-        energy,
-        (dram + scale * energy[0], dram + scale * energy[1], none),
-        (shared, shared, none),
-    ]
 
 
-def tile_sizes(problem: Problem, steps: list[int]) -> list[Integers]:
-    """Per dim the tile sizes that the search considers, thinned until its table is small."""
+def tile_sizes(problem: Problem, steps: list[int], effort: Effort) -> list[Integers]:
+    """Per dim the tile sizes of the mapspace, thinned until the search's table fits the effort."""
     states = math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
-    most = 16
+    most = 40
     while True:
         sizes = [tile_candidates(count, most) for count in steps]
-        if math.prod(map(len, sizes)) * states <= CELLS or most == 3:
-            return [np.array(values, dtype=np.int64) for values in sizes]
+        if math.prod(map(len, sizes)) * states <= effort.cells or most == 3:
+            return [_as_array(values) for values in sizes]
         most -= 1
+
+
+@lru_cache(maxsize=4096)
+def _as_array(values: tuple[int, ...]) -> Integers:
+    return np.array(values, dtype=np.int64)
 
 
 @lru_cache(maxsize=4096)
@@ -150,9 +184,8 @@ def tile_candidates(steps: int, most: int) -> tuple[int, ...]:
     powers of two and three times them, whose last tile is smaller. Thinned evenly on a
     logarithmic scale.
     """
-    divisors = {size for size in range(1, steps + 1) if steps % size == 0}
-    sizes = set(divisors)
-    if len(divisors) < 5:
+    sizes = {size for size in range(1, steps + 1) if steps % size == 0}
+    if len(sizes) < 5:
         power = 1
         while power < steps:
             sizes |= {power, min(3 * power, steps)}
@@ -167,23 +200,20 @@ def tile_candidates(steps: int, most: int) -> tuple[int, ...]:
 def explain(problem: Problem) -> str:
     """Why not even the smallest tiles on a single PE are legal."""
     reduction = [d for d in DIMS if d not in RELEVANT["O"]]
-    order = [d for d in (*reduction, *DIMS) if problem.nest[d] > 1]
-    ordered = list(dict.fromkeys(order))
+    ordered = list(dict.fromkeys(d for d in (*reduction, *DIMS) if problem.nest[d] > 1))
     ordered.sort(key=lambda dim: dim in problem.nest.sequential)
     temporal = tuple(Loop(dim, problem.nest[dim]) for dim in ordered)
-    inner = tuple(0 for _ in problem.sub.levels("O")[:-1])
-    mapping = Mapping(
-        (),
-        temporal,
-        (
-            tuple(0 for _ in problem.sub.levels("W")[:-1]),
-            tuple(0 for _ in problem.sub.levels("I")[:-1]),
-            inner,
+    levels = [problem.sub.levels(operand)[:-1] for operand in OPERANDS]
+    inside = [tuple(0 for _ in row) for row in levels]
+    twice = [tuple(memory.buffering == "double" for memory in row) for row in levels]
+    cost = evaluate(
+        problem,
+        Mapping(
+            (), temporal, (inside[0], inside[1], inside[2]), (twice[0], twice[1], twice[2])
         ),
     )
-    cost = evaluate(problem, mapping)
     where = f"sub-accelerator {problem.sub.name} ({problem.sub.template})"
-    if cost.overflow is None:
+    if cost.overflow is None or cost.short_bits == 0:
         return (
             f"{where}: no mapping satisfies the tile limits of its template; "
             "widen `tiled` of its memories"

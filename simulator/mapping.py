@@ -47,11 +47,19 @@ class Mapping:
         temporal: the temporal loops, innermost first.
         boundaries: for W, I, O in this order, one number per on-chip level (innermost first):
             how many of the innermost temporal loops are inside the level's tile.
+        doubled: in the same order, whether the tile has a second buffer, so that the next tile
+            comes in while this one is used.
     """
 
     spatial: tuple[Unroll, ...]
     temporal: tuple[Loop, ...]
     boundaries: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    doubled: tuple[tuple[bool, ...], tuple[bool, ...], tuple[bool, ...]]
+
+    @staticmethod
+    def in_space(spatial: tuple[Unroll, ...]) -> Mapping:
+        """The spatial part alone."""
+        return Mapping(spatial, (), ((), (), ()), ((), (), ()))
 
     def unrolled(self, dim: Dim) -> int:
         """How many indices of a dim are computed side by side."""
@@ -79,11 +87,15 @@ class Mapping:
         return point
 
     def describe(self, sub: SubAccelerator) -> str:
-        """The loop nest as text, outermost first; `[GLB: I O]` stands where those tiles lie."""
+        """The loop nest as text, outermost first; `[GLB:I GLB:Ox2]` stands where
+        those tiles lie, `x2` for a second buffer.
+        """
         marks: dict[int, list[str]] = {}
-        for operand, bounds in zip(OPERANDS, self.boundaries, strict=True):
-            for memory, inside in zip(sub.levels(operand), bounds, strict=False):
-                marks.setdefault(inside, []).append(f"{memory.name}:{operand}")
+        for row, operand in enumerate(OPERANDS):
+            for level, memory in enumerate(sub.levels(operand)[:-1]):
+                twice = "x2" if self.doubled[row][level] else ""
+                mark = f"{memory.name}:{operand}{twice}"
+                marks.setdefault(self.boundaries[row][level], []).append(mark)
         words: list[str] = []
         for inside in range(len(self.temporal), -1, -1):
             if inside in marks:
@@ -134,4 +146,11 @@ def check(mapping: Mapping, nest: LoopNest, sub: SubAccelerator) -> list[str]:
             found.append(f"{operand}: expected {len(sub.levels(operand)) - 1} boundaries")
         elif list(bounds) != sorted(bounds) or (bounds and bounds[-1] > len(mapping.temporal)):
             found.append(f"{operand}: boundaries {bounds} do not rise within the loops")
+    for operand, flags in zip(OPERANDS, mapping.doubled, strict=True):
+        levels = sub.levels(operand)[:-1]
+        if len(flags) != len(levels):
+            found.append(f"{operand}: expected {len(levels)} choices of buffering")
+        for memory, twice in zip(levels, flags, strict=False):
+            if memory.buffering != "auto" and twice != (memory.buffering == "double"):
+                found.append(f"{operand}: {memory.name} is {memory.buffering}-buffered")
     return found

@@ -82,18 +82,24 @@ class Problem:
         reals += [float(sub.instances(memory)) for memory in sub.memories]
         return integers, np.array(reals, dtype=np.float64)
 
-    def arrays(self, mapping: Mapping) -> tuple[Integers, Integers, Integers]:
-        """A mapping as the kernel takes it: spatial (n, 3), loops (n, 2), bounds (3, 10)."""
+    def arrays(self, mapping: Mapping) -> tuple[Integers, Integers, Integers, Integers]:
+        """A mapping as the kernel takes it: spatial (n, 3), loops (n, 2), bounds and doubled
+        (3, 10) each.
+        """
         axes = [axis.name for axis in self.sub.axes]
         spatial = [(axes.index(u.axis), DIMS.index(u.dim), u.factor) for u in mapping.spatial]
         loops = [(DIMS.index(loop.dim), loop.factor) for loop in mapping.temporal]
         bounds = np.zeros((3, 10), dtype=np.int64)
         for row, inside in enumerate(mapping.boundaries):
             bounds[row, : len(inside)] = inside
+        doubled = np.zeros((3, 10), dtype=np.int64)
+        for row, flags in enumerate(mapping.doubled):
+            doubled[row, : len(flags)] = flags
         return (
             np.array(spatial, dtype=np.int64).reshape(-1, 3),
             np.array(loops, dtype=np.int64).reshape(-1, 2),
             bounds,
+            doubled,
         )
 
 

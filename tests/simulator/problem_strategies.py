@@ -94,7 +94,7 @@ def mappings(draw: st.DrawFn, nest: LoopNest, sub: SubAccelerator) -> Mapping:
                 left //= factor
     loops: list[Loop] = []
     last: list[Loop] = []
-    probe = Mapping(tuple(spatial), (), ((), (), ()))
+    probe = Mapping.in_space(tuple(spatial))
     for dim in DIMS:
         steps = probe.steps(nest, dim)
         while steps > 1:
@@ -106,6 +106,13 @@ def mappings(draw: st.DrawFn, nest: LoopNest, sub: SubAccelerator) -> Mapping:
         tuple(sorted(draw(st.integers(0, len(temporal))) for _ in sub.levels(operand)[:-1]))
         for operand in OPERANDS
     )
-    mapping = Mapping(tuple(spatial), temporal, boundaries)  # type: ignore[arg-type]
+    doubled = tuple(
+        tuple(
+            m.buffering == "double" or (m.buffering == "auto" and draw(st.booleans()))
+            for m in sub.levels(operand)[:-1]
+        )
+        for operand in OPERANDS
+    )
+    mapping = Mapping(tuple(spatial), temporal, boundaries, doubled)  # type: ignore[arg-type]
     assert check(mapping, nest, sub) == []
     return mapping

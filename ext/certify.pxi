@@ -1,0 +1,579 @@
+"""The best temporal mapping by latency, energy or energy-delay product, with a proof.
+
+Energy E is a sum over the links; cycles L are the largest of several such sums. Any weighting of
+these sums with weights at least 0 that add up to 1 over the cycles' sums gives, by `Search.run`, a
+line below which no mapping lies in the (E, L) plane. The objectives grow with both and are
+quasi-concave, so their least value over what the lines leave is at a corner: a lower bound. Where
+it stays below the best mapping found, `close_gap` enumerates the mappings in between.
+"""
+
+cdef enum:
+    LATENCY, ENERGY, EDP
+
+cdef enum:
+    MAXLINES = 24
+    MAXTABLES = 4
+
+
+cdef struct Line:                 # energy * E + cycles * L >= least
+    double energy, cycles, least
+
+
+cdef struct Partial:              # closings made so far, outermost first
+    Sums sums                     # of them alone
+    long used[MAXMEM]
+    double weighted[MAXTABLES]
+    int a, b, c
+    long at
+    int last                      # operand closed last at this very tile, NO where none
+
+
+cdef class Certifier:
+    """Best mapping of one spatial mapping, and what no mapping can beat."""
+
+    cdef Search search
+    cdef Problem* p
+    cdef int objective
+    cdef double energy_offset         # multiply-accumulates, pJ
+    cdef double value                 # of the best mapping found
+    cdef Choice choices[NO][MAXMEM]   # that mapping
+    cdef int found
+    cdef Line lines[MAXLINES]
+    cdef int line_count
+    cdef double* table[MAXTABLES]     # `best` of some runs at the widest limits
+    cdef Weights table_weights[MAXTABLES]
+    cdef double table_base[MAXTABLES]
+    cdef int table_count
+    cdef long nodes, node_budget
+    cdef int oracle_nodes
+    cdef Choice trail[NO][MAXMEM]
+    cdef int stopped                  # the budget ran out
+
+    def __cinit__(self):
+        memset(self.table, 0, sizeof(self.table))
+
+    def __dealloc__(self):
+        cdef int k
+        for k in range(MAXTABLES):
+            free(self.table[k])
+
+    # -- the objective --------------------------------------------------------------------------
+    cdef double objective_of(self, double energy, double cycles) noexcept nogil:
+        """Of dynamic energy and cycles; cycles are whole."""
+        cdef double whole = ceil(cycles - 1e-9)
+        if self.objective == LATENCY:
+            return whole
+        energy += self.energy_offset + self.p.leakage * whole
+        if self.objective == ENERGY:
+            return energy
+        return energy * whole
+
+    cdef double corner(self, double energy, double cycles) noexcept nogil:
+        """The objective with fractional cycles, as lower bounds between corners need it."""
+        if self.objective == LATENCY:
+            return cycles
+        energy += self.energy_offset + self.p.leakage * cycles
+        if self.objective == ENERGY:
+            return energy
+        return energy * cycles
+
+    cdef double bound_of(self, Line* lines, int count) noexcept nogil:
+        """The least value of the objective above all lines."""
+        cdef double e0 = 0, l0 = 0, least = INFINITY, e, l, det
+        cdef int i, k
+        cdef Line a, b
+        for i in range(count):
+            if lines[i].cycles == 0 and lines[i].least / lines[i].energy > e0:
+                e0 = lines[i].least / lines[i].energy
+            if lines[i].energy == 0 and lines[i].least / lines[i].cycles > l0:
+                l0 = lines[i].least / lines[i].cycles
+        for i in range(count):
+            a = lines[i]
+            if a.energy > 0 and a.cycles > 0:
+                least = self.try_corner(lines, count, (a.least - a.cycles * l0) / a.energy, l0, least)
+                least = self.try_corner(lines, count, e0, (a.least - a.energy * e0) / a.cycles, least)
+                for k in range(i):
+                    b = lines[k]
+                    det = a.energy * b.cycles - b.energy * a.cycles
+                    if b.energy > 0 and b.cycles > 0 and det != 0:
+                        e = (a.least * b.cycles - b.least * a.cycles) / det
+                        l = (a.energy * b.least - b.energy * a.least) / det
+                        least = self.try_corner(lines, count, e, l, least)
+        least = self.try_corner(lines, count, e0, l0, least)
+        e = self.objective_of(e0, l0)  # the corner of the box, with whole cycles
+        return least if least > e else e
+
+    cdef double try_corner(self, Line* lines, int count, double e, double l, double least) noexcept nogil:
+        cdef int i
+        cdef double slack
+        for i in range(count):
+            slack = lines[i].energy * e + lines[i].cycles * l - lines[i].least
+            if slack < -1e-9 * (lines[i].least if lines[i].least > 0 else 1):
+                return least
+        slack = self.corner(e, l)
+        return slack if slack < least else least
+
+    cdef double bound(self) noexcept nogil:
+        return self.bound_of(self.lines, self.line_count)
+
+    cdef int open_gap(self) noexcept nogil:
+        return not self.found or self.bound() < self.value * (1 - 1e-9)
+
+    # -- one weighting --------------------------------------------------------------------------
+    cdef int ask(self, Weights* weights, double* energy, double* cycles, Sums* sums) except -1:
+        """Add the line of a weighting; energy, cycles and sums of the mapping that lies on it.
+
+        Returns 0 where no mapping fits at all.
+        """
+        cdef double least, total = weights.array
+        cdef int m
+        cdef Choice choices[NO][MAXMEM]
+        cdef int exact
+        for m in range(self.p.memories):
+            total += weights.read[m] + weights.write[m]
+        self.search.weights = weights[0]
+        with nogil:
+            self.search.weigh()
+        least, exact = self.least(choices)
+        if least == INFINITY:
+            return 0
+        if self.line_count < MAXLINES:
+            self.lines[self.line_count].energy = weights.energy
+            self.lines[self.line_count].cycles = total
+            self.lines[self.line_count].least = least
+            self.line_count += 1
+        if exact:
+            self.search.sums_of(choices, sums)
+            self.take(choices, sums, energy, cycles)
+        return 1 + exact
+
+    cdef void take(self, Choice choices[NO][MAXMEM], Sums* sums, double* energy, double* cycles) noexcept nogil:
+        """Keep a mapping if it is the best so far."""
+        cdef int bound
+        cdef double value
+        energy[0] = sums.energy
+        cycles[0] = cycles_of(self.p, sums, &bound)
+        value = self.objective_of(energy[0], cycles[0])
+        if not self.found or value < self.value:
+            self.found = 1
+            self.value = value
+            memcpy(self.choices, choices, sizeof(self.choices))
+
+    cdef tuple least(self, Choice choices[NO][MAXMEM]):
+        """The least weighted cost over mappings whose tiles fit together, and whether one has it.
+
+        Best first over limits for the operands that share a memory.
+        """
+        cdef Search search = self.search
+        cdef long used[NO][MAXMEM]
+        cdef int x, j, worst = 0, number = 0, pushed = 0
+        cdef double cost, bound = INFINITY
+        root = tuple(
+            tuple(self.p.memory[self.p.level[x][j]].size for j in range(self.p.levels[x] - 1))
+            for x in range(NO))
+        queue = [(-INFINITY, 0, root, tuple((0,) * len(row) for row in root))]
+        while queue and number < self.oracle_nodes:
+            bound, _, limits, floors = heapq.heappop(queue)
+            cost = self.solve(limits)
+            if number == 0 and self.table_count < MAXTABLES and cost < INFINITY:
+                self.keep_table()
+            number += 1
+            if cost == INFINITY:
+                continue
+            if queue and cost > queue[0][0]:
+                pushed += 1
+                heapq.heappush(queue, (cost, pushed, limits, floors))
+                continue
+            search.trace(choices)
+            worst = self.overfull(choices, used)
+            if worst < 0:
+                return cost, True
+            for half in self.halves(limits, floors, worst, used):
+                pushed += 1
+                heapq.heappush(queue, (cost, pushed, *half))
+        if not queue:
+            return INFINITY, False
+        bound = queue[0][0]
+        if not self.found:
+            self.share_out(root)
+        return bound, False
+
+    cdef int keep_table(self) except -1:
+        """Remember the present `best`, for `close_gap`."""
+        cdef long bytes = self.search.total_states * self.search.lat.points * sizeof(double)
+        cdef int k = self.table_count
+        self.table[k] = <double*>malloc(bytes)
+        if self.table[k] == NULL:
+            raise MemoryError("the mapper's tables")
+        memcpy(self.table[k], self.search.best, bytes)
+        self.table_weights[k] = self.search.weights
+        self.table_base[k] = self.search.weighted_base()
+        self.table_count += 1
+        return 0
+
+    cdef double solve(self, tuple limits):
+        """Run the search with these limits (bits, by operand and level)."""
+        cdef int x, j
+        cdef double cost
+        for x in range(NO):
+            for j in range(self.p.levels[x] - 1):
+                self.search.limit[x][j] = limits[x][j]
+        with nogil:
+            cost = self.search.run()
+        return cost
+
+    cdef int overfull(self, Choice choices[NO][MAXMEM], long used[NO][MAXMEM]) noexcept nogil:
+        """A memory whose tiles do not fit together, -1 where all do; fills the bits used."""
+        cdef int m, x, j
+        cdef long total
+        for m in range(self.p.memories - 1):
+            total = 0
+            for x in range(NO):
+                for j in range(self.p.levels[x] - 1):
+                    if self.p.level[x][j] == m:
+                        used[x][j] = self.bits_of(x, j, &choices[x][j])
+                        total += used[x][j]
+            if self.p.memory[m].size >= 0 and total > self.p.memory[m].size:
+                return m
+        return -1
+
+    cdef long bits_of(self, int x, int j, Choice* choice) noexcept nogil:
+        cdef int v = 0
+        if self.search.link[x][j].variant_doubled[0] != choice.is_doubled:
+            v = 1
+        return self.search.held(x, j, v, choice.at, choice.whole)
+
+    cdef list halves(self, tuple limits, tuple floors, int memory, long used[NO][MAXMEM]):
+        """Two (limits, floors) that between them allow every legal mapping, and not this one.
+
+        Floors are what an operand is known to take. Split on the operand that takes most above its
+        floor: either it takes less than it does now, or at least as much, which leaves the others
+        the rest. Without such an operand the floors alone overfill the memory: nothing is left.
+        """
+        cdef int y, z, j, i, x = -1, k = 0
+        for y in range(NO):
+            for j in range(self.p.levels[y] - 1):
+                if self.p.level[y][j] == memory and used[y][j] > floors[y][j]:
+                    if x < 0 or used[y][j] > used[x][k]:
+                        x = y
+                        k = j
+        if x < 0:
+            return []
+        less = [list(row) for row in limits]
+        less[x][k] = used[x][k] - 1
+        found = [(tuple(map(tuple, less)), floors)]
+        raised = [list(row) for row in floors]
+        raised[x][k] = used[x][k]
+        same = [list(row) for row in limits]
+        for y in range(NO):
+            for j in range(self.p.levels[y] - 1):
+                if self.p.level[y][j] != memory or y == x:
+                    continue
+                rest = self.p.memory[memory].size
+                for z in range(NO):
+                    for i in range(self.p.levels[z] - 1):
+                        if z != y and self.p.level[z][i] == memory:
+                            rest -= raised[z][i]
+                if rest < 0:
+                    return found
+                same[y][j] = min(same[y][j], rest)
+        return [*found, (tuple(map(tuple, same)), tuple(map(tuple, raised)))]
+
+    cdef int share_out(self, tuple root) except -1:
+        """A legal mapping where the budget ran out before one was found: fixed shares."""
+        cdef int x, j, m
+        cdef Choice choices[NO][MAXMEM]
+        cdef Sums sums
+        cdef double energy, cycles
+        for shares in ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (6, 1, 1), (1, 6, 1), (1, 1, 6)):
+            limits = []
+            for x in range(NO):
+                row = []
+                for j in range(self.p.levels[x] - 1):
+                    m = self.p.level[x][j]
+                    total = sum(shares[y] for y in range(NO) if self.p.memory[m].serves[y])
+                    row.append(root[x][j] if root[x][j] < 0 else root[x][j] * shares[x] // total)
+                limits.append(tuple(row))
+            if self.solve(tuple(limits)) < INFINITY:
+                self.search.trace(choices)
+                self.search.sums_of(choices, &sums)
+                self.take(choices, &sums, &energy, &cycles)
+        return 0
+
+    # -- weightings until the gap closes --------------------------------------------------------
+    cdef void binding(self, Sums* sums, Weights* weights) noexcept nogil:
+        """Put all weight of the cycles on the sum that is the largest of these."""
+        cdef double time = sums.array, busy
+        cdef int m, k
+        weights.array = 1
+        for m in range(self.p.memories):
+            weights.read[m] = 0
+            weights.write[m] = 0
+        for m in range(self.p.memories):
+            time += sums.serial[m]
+            busy = port_time(&self.p.memory[m], sums.read[m], sums.write[m])
+            if busy > time:
+                time = busy
+                weights.array = 0
+                for k in range(self.p.memories):
+                    weights.read[k] = 0
+                    weights.write[k] = 0
+                if self.p.memory[m].one_port or sums.read[m] / self.p.memory[m].read_bandwidth \
+                        >= sums.write[m] / self.p.memory[m].write_bandwidth:
+                    weights.read[m] = 1
+                else:
+                    weights.write[m] = 1
+
+    cdef int same_binding(self, Weights* a, Weights* b) noexcept nogil:
+        cdef int m
+        if a.array != b.array:
+            return 0
+        for m in range(self.p.memories):
+            if a.read[m] != b.read[m] or a.write[m] != b.write[m]:
+                return 0
+        return 1
+
+    cdef int certify(self, int rounds) except -1:
+        """Lines and mappings until bound and best mapping meet or the rounds are used up."""
+        cdef Weights slow, probe, mix
+        cdef Sums sums
+        cdef double energy = INFINITY, cycles = INFINITY, least_energy, slowest, here_e, here_l, top_e
+        cdef int ok, k, tries
+        memset(&slow, 0, sizeof(Weights))
+        slow.array = 1
+        if self.objective != LATENCY:
+            mix = slow
+            mix.energy = 1
+            mix.array = self.p.leakage if self.objective == ENERGY else 0
+            ok = self.ask(&mix, &energy, &cycles, &sums)
+            if ok == 0:
+                return 0
+            if not self.open_gap():
+                return 1
+        least_energy = energy
+        slowest = cycles
+        # The cycles' own bound: follow the largest sum, then mix two of them.
+        here_e = INFINITY
+        here_l = INFINITY
+        for tries in range(rounds):
+            ok = self.ask(&slow, &here_e, &here_l, &sums)
+            if ok == 0:
+                return 0
+            if not self.open_gap():
+                return 1
+            if ok == 1:
+                break
+            probe = slow
+            self.binding(&sums, &probe)
+            if self.same_binding(&probe, &slow):
+                break
+            if tries >= 1:
+                self.blend(&slow, &probe)
+            else:
+                slow.array = probe.array
+                slow = probe
+        if self.objective == LATENCY or here_l == INFINITY or slowest == INFINITY:
+            return 1
+        # Between the least energy and the fewest cycles.
+        top_e = here_e
+        for k in range(rounds):
+            if slowest <= here_l or top_e <= least_energy or not self.open_gap():
+                return 1
+            mix = slow
+            self.scale_cycles(&mix, top_e - least_energy)
+            mix.energy = slowest - here_l
+            ok = self.ask(&mix, &energy, &cycles, &sums)
+            if ok < 2 or not self.open_gap():
+                return 1
+            # Go on at the side where the corner with the least value lies.
+            if self.corner(least_energy, cycles) < self.corner(energy, here_l):
+                if energy >= top_e and cycles <= here_l:
+                    return 1
+                top_e = energy
+                here_l = cycles
+            else:
+                if energy <= least_energy and cycles >= slowest:
+                    return 1
+                least_energy = energy
+                slowest = cycles
+        return 1
+
+    cdef void blend(self, Weights* slow, Weights* other) noexcept nogil:
+        cdef int m
+        slow.array = (slow.array + other.array) / 2
+        for m in range(self.p.memories):
+            slow.read[m] = (slow.read[m] + other.read[m]) / 2
+            slow.write[m] = (slow.write[m] + other.write[m]) / 2
+
+    cdef void scale_cycles(self, Weights* weights, double factor) noexcept nogil:
+        cdef int m
+        weights.array *= factor
+        for m in range(self.p.memories):
+            weights.read[m] *= factor
+            weights.write[m] *= factor
+
+    # -- enumeration of what is left ------------------------------------------------------------
+    cdef void close_gap(self) noexcept nogil:
+        """Try every mapping that the kept tables do not rule out, up to the node budget."""
+        cdef Partial root
+        cdef int k
+        memset(&root, 0, sizeof(Partial))
+        root.a = self.search.states[W] - 1
+        root.b = self.search.states[I] - 1
+        root.c = self.search.states[O] - 1
+        root.at = self.search.lat.points - 1
+        root.last = NO
+        self.stopped = 0
+        self.nodes = 0
+        self.descend(&root, 0)
+
+    cdef int ruled_out(self, Partial* state, long row) noexcept nogil:
+        """Whether no mapping with these closings can beat the best one."""
+        cdef Line lines[MAXTABLES]
+        cdef int k, m
+        cdef double rest
+        for k in range(self.table_count):
+            rest = self.table[k][row + state.at]
+            if rest == INFINITY:
+                return 1
+            lines[k].energy = self.table_weights[k].energy
+            lines[k].cycles = self.table_weights[k].array
+            for m in range(self.p.memories):
+                lines[k].cycles += self.table_weights[k].read[m] + self.table_weights[k].write[m]
+            lines[k].least = state.weighted[k] + rest + self.table_base[k]
+        return self.bound_of(lines, self.table_count) >= self.value * (1 - 1e-9)
+
+    cdef void descend(self, Partial* state, int depth) noexcept nogil:
+        """Close one more link, at any tile inside the present one."""
+        cdef int level, flag, before, parity
+        cdef long n = self.search.lat.points
+        if self.stopped:
+            return
+        if state.a == 0 and state.b == 0 and state.c == 0:
+            self.finish(state)
+            return
+        self.nodes += 1
+        if self.nodes > self.node_budget:
+            self.stopped = 1
+            return
+        if state.c > 0:
+            level = self.search.level_of(state.c)
+            parity = -1 if state.c == self.search.states[O] - 1 else state.c % 2 == 0
+            for flag in range(1 if level == 0 else 2):
+                before = 0 if level == 0 else 2 * level - 1 + flag
+                self.try_tiles(state, O, level, flag, before, parity, depth)
+        if state.b > 0:
+            self.try_tiles(state, I, state.b - 1, 0, 0, -1, depth)
+        if state.a > 0:
+            self.try_tiles(state, W, state.a - 1, 0, 0, -1, depth)
+
+    cdef void try_tiles(self, Partial* state, int x, int j, int whole, int before, int parity, int depth) noexcept nogil:
+        """Every tile that loops can grow into the present one."""
+        cdef int digit[ND]
+        cdef int top[ND]
+        cdef int d, v, k, source
+        cdef long at, inner
+        for d in range(ND):
+            top[d] = self.search.digit(d, state.at)
+            digit[d] = 0
+            while not self.search.lat.grows[d][digit[d]][top[d]]:
+                digit[d] += 1
+        while not self.stopped:
+            at = 0
+            for d in range(ND):
+                at += digit[d] * self.search.lat.stride[d]
+            if self.search.forbidden[at] == 0 and (parity < 0 or self.search.reduced[j * self.search.lat.points + at] == parity):
+                if not (at == state.at and state.last < NO and x > state.last):
+                    for v in range(self.search.link[x][j].variants):
+                        self.try_one(state, x, j, v, whole, before, at, -1, at, depth)
+                if x == I:
+                    for d in range(4):
+                        if self.search.link[I][j].slid_open[d] == NULL:
+                            continue
+                        for k in range(self.search.lat.befores[OY + d][digit[OY + d]]):
+                            source = self.search.lat.before[OY + d][digit[OY + d]][k]
+                            inner = at - (digit[OY + d] - source) * self.search.lat.stride[OY + d]
+                            for v in range(self.search.link[x][j].variants):
+                                self.try_one(state, x, j, v, whole, before, inner, OY + d, at, depth)
+            for d in range(ND):  # the next tile that grows into the present one
+                digit[d] += 1
+                while digit[d] <= top[d] and not self.search.lat.grows[d][digit[d]][top[d]]:
+                    digit[d] += 1
+                if digit[d] <= top[d]:
+                    break
+                digit[d] = 0
+                while not self.search.lat.grows[d][digit[d]][top[d]]:
+                    digit[d] += 1
+            else:
+                return
+
+    cdef void try_one(self, Partial* state, int x, int j, int v, int whole, int before, long at, int slide,
+                      long slide_at, int depth) noexcept nogil:
+        """Close a link here and go on, unless that is too much or cannot win."""
+        cdef Link* link = &self.search.link[x][j]
+        cdef Partial more
+        cdef Terms terms
+        cdef Base base
+        cdef long held, row, n = self.search.lat.points
+        cdef int k, a = state.a, b = state.b, c = state.c
+        cdef double* t
+        if not link.legal_tile[at]:
+            return
+        if x == W:
+            a -= 1
+        elif x == I:
+            b -= 1
+        else:
+            c = before
+        row = self.search.row(a, b, c)
+        if self.table[0][row + at] == INFINITY:
+            return
+        held = self.search.held(x, j, v, at, whole)
+        if self.p.memory[link.child].size >= 0 and state.used[link.child] + held > self.p.memory[link.child].size:
+            return
+        if slide >= 0:
+            self.search.load_sliding(j, slide, at, slide_at, &base)
+            terms_of(self.p, x, j, &link.fixed, &base, link.variant_doubled[v], &terms)
+        else:
+            t = link.terms[v]
+            terms.energy = t[at]
+            terms.around = t[n + at]
+            terms.serial = t[2 * n + at]
+            terms.child_read = t[3 * n + at]
+            terms.child_write = t[4 * n + at]
+            terms.parent_read = t[5 * n + at]
+            terms.parent_write = t[6 * n + at]
+            terms.folds = link.folds[at] if self.p.skew_per_fold and x == self.p.skew_operand and j == 0 else 0
+        more = state[0]
+        more.a = a
+        more.b = b
+        more.c = c
+        more.at = at
+        for k in range(self.table_count):
+            self.search.weights = self.table_weights[k]
+            more.weighted[k] += self.search.weighted(x, j, &terms)
+        if self.ruled_out(&more, row):
+            return
+        more.used[link.child] += held
+        add_terms(self.p, x, j, &terms, &more.sums)
+        more.last = x if slide < 0 else NO
+        self.trail[x][j].at = at
+        self.trail[x][j].is_doubled = link.variant_doubled[v]
+        self.trail[x][j].slide = slide
+        self.trail[x][j].slide_at = slide_at
+        self.trail[x][j].whole = whole
+        self.trail[x][j].order = -depth
+        self.descend(&more, depth + 1)
+
+    cdef void finish(self, Partial* state) noexcept nogil:
+        cdef Sums sums = self.search.base
+        cdef double energy, cycles
+        cdef int m
+        sums.energy += state.sums.energy
+        sums.around += state.sums.around
+        sums.array += state.sums.array
+        for m in range(self.p.memories):
+            sums.serial[m] += state.sums.serial[m]
+            sums.read[m] += state.sums.read[m]
+            sums.write[m] += state.sums.write[m]
+        self.take(self.trail, &sums, &energy, &cycles)
