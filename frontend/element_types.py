@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .errors import InputError
+
 #: Bits by ONNX `TensorProto.DataType`. A string has no fixed width; its 64-bit handle is counted.
 #: Sub-byte types count as packed.
 BITS: Final[dict[int, int]] = {
@@ -46,5 +48,12 @@ NOT_DATA: Final = frozenset({INT64, BOOL, STRING, 13})
 
 
 def bits_of(element_type: int) -> int:
-    """Bits of one element; a type that is not known counts as 32."""
-    return BITS.get(element_type, 32)
+    """Bits of one element. Where the type is not known (0), as of float32."""
+    if element_type == 0:
+        return BITS[FLOAT]
+    if element_type not in BITS:
+        raise InputError(
+            f"element type {element_type} is unknown; expected one of ONNX's (1 to {max(BITS)}); "
+            "the file is damaged, or newer than this program"
+        )
+    return BITS[element_type]

@@ -29,6 +29,10 @@ RELEVANT: Final[dict[Operand, tuple[Dim, ...]]] = {
 }
 
 
+class NestError(ValueError):
+    """Sizes that no loop nest has."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoopNest:
     """Sizes of the eight dims and the geometry of the input window.
@@ -54,10 +58,10 @@ class LoopNest:
     def __post_init__(self) -> None:
         for dim, size in zip(DIMS, self.sizes, strict=True):
             if size < 1:
-                raise ValueError(f"dim {dim}: expected a size of at least 1, got {size}")
+                raise NestError(f"dim {dim}: expected a size of at least 1, got {size}")
         for name in ("stride", "dilation", "input_size"):
             if min(getattr(self, name)) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+                raise NestError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
     def __getitem__(self, dim: Dim) -> int:
         return self.sizes[DIMS.index(dim)]

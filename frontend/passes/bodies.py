@@ -49,6 +49,7 @@ def call(walk: Elaboration, function: FunctionProto, node: NodeProto, scope: Sco
 
 def branch(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
     """If with a condition known at import: the branch taken. Returns why not, "" when done."""
+    _check(node, len(node.input) == 1, "one input, the condition")
     condition = walk.constants.get(walk.inputs(node, scope)[0])
     if condition is None:
         return "the condition is only known when the network runs"
@@ -63,15 +64,18 @@ def branch(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
 
 def loop(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
     """Loop: its body once per iteration, if the iterations are known at import."""
-    given = walk.inputs(node, scope)
+    given, body = walk.inputs(node, scope), _body(node, "body")
+    _check(node, len(given) >= 2, "a trip count, a condition (either may be absent)")
+    _check(node, len(body.input) == len(given), f"a body with {len(given)} inputs")
+    _check(node, len(body.output) >= len(given) - 1, f"a body with {len(given) - 1} outputs")
     limit = walk.constants.get(given[0]) if given[0] else None
-    start = walk.constants.get(given[1]) if len(given) > 1 and given[1] else np.asarray(True)
+    start = walk.constants.get(given[1]) if given[1] else np.asarray(True)
     if given[0] and limit is None:
         return "the trip count is only known when the network runs"
     if start is None:
         return "whether the loop starts is only known when the network runs"
-    trips = int(np.ravel(limit)[0]) if limit is not None else MOST_LOOP_NODES
-    body, carried = _body(node, "body"), list(given[2:])
+    trips = int(np.ravel(limit)[0]) if limit is not None else MOST_LOOP_NODES + 1
+    carried = list(given[2:])
     if trips * len(body.node) > MOST_LOOP_NODES and limit is not None and trips < 2**31 - 1:
         return f"the loop runs {trips} times over {len(body.node)} nodes, too long to write out"
     before, going, step = len(walk.nodes), bool(np.all(start)), 0
@@ -107,18 +111,23 @@ def scan(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
     attributes = {attribute.name: attribute for attribute in node.attribute}
     if scope.opset("") < 9:
         return "Scan of operator sets before 9 (with a batch dimension) is not covered"
-    count = attributes["num_scan_inputs"].i
-    given = walk.inputs(node, scope)
+    given, body = walk.inputs(node, scope), _body(node, "body")
+    count = attributes["num_scan_inputs"].i if "num_scan_inputs" in attributes else 0
+    _check(node, 1 <= count <= len(given), "num_scan_inputs from 1 to its number of inputs")
+    _check(node, len(body.input) == len(given), f"a body with {len(given)} inputs")
     carried, scanned = list(given[: len(given) - count]), given[len(given) - count :]
-    body = _body(node, "body")
+    _check(node, len(body.output) >= len(carried), f"a body with {len(carried)} outputs")
 
     def listed(name: str, length: int) -> list[int]:
-        return list(attributes[name].ints) if name in attributes else [0] * length
+        values = list(attributes[name].ints) if name in attributes else [0] * length
+        _check(node, len(values) == length, f"{length} values in {name}")
+        return values
 
     axes = listed("scan_input_axes", count)
     lengths = []
     for tensor, axis in zip(scanned, axes, strict=True):
         shape = walk.types[tensor].shape
+        _check(node, shape is None or -len(shape) <= axis < len(shape), f"an axis {axis} to scan")
         lengths.append(None if shape is None else shape[axis])
     length = lengths[0]
     if length is None:
@@ -164,6 +173,13 @@ CONTROL_FLOW: Final[Mapping[str, Callable[[Elaboration, NodeProto, Scope], str]]
 }
 
 
+def _check(node: NodeProto, holds: bool, expected: str) -> None:
+    if not holds:
+        raise InputError(
+            f"node {node.name!r} ({node.op_type}) is malformed: expected {expected}; export again"
+        )
+
+
 def _body(node: NodeProto, name: str) -> GraphProto:
     for attribute in node.attribute:
         if attribute.name == name and attribute.HasField("g"):
@@ -186,7 +202,7 @@ def _label(node: NodeProto) -> str:
 
 
 def _spend(walk: Elaboration, body: GraphProto) -> str:
-    walk.loop_nodes += len(body.node)
+    walk.loop_nodes += max(1, len(body.node))
     if walk.loop_nodes > MOST_LOOP_NODES:
         return f"loops and branches write out to more than {MOST_LOOP_NODES} nodes"
     return ""

@@ -31,7 +31,7 @@ from .convert import SMALL, attributes_of, from_type_proto, tensor_type, tensor_
 from .fold import RANDOM, fold
 from .infer import infer_outputs
 from .order import free_names, in_order
-from .scope import Scope, default_domain
+from .scope import Scope, check_text, default_domain
 
 if TYPE_CHECKING:
     from .bind import Binding
@@ -73,6 +73,7 @@ class Elaboration:
 
     def define(self, scope: Scope, name: str) -> str:
         """A name in the program, unique, for a tensor of a scope."""
+        check_text(name)
         unique = scope.prefix + name
         while unique in self.types:
             unique += "'"
@@ -112,6 +113,7 @@ class Elaboration:
 
         if scope.arguments or any(attribute.ref_attr_name for attribute in proto.attribute):
             proto = _with_arguments(proto, scope.arguments)
+        check_text(proto.name, proto.op_type, proto.domain)
         domain = default_domain(proto.domain)
         function = self.functions.get(_key(domain, proto.op_type, proto))
         if function is not None:

@@ -25,7 +25,8 @@ ELEMENTWISE: Final = frozenset(
     | {"Gelu", "HardSigmoid", "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg"}
     | {"Not", "QuantizeLinear", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid"}
     | {"Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh"}
-    | {"ThresholdedRelu", "FastGelu", "QuickGelu", "BiasGelu"}
+    | {"ThresholdedRelu", "FastGelu", "QuickGelu", "BiasGelu", "ScaledSiLU", "BiasAdd"}
+    | {"QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearWhere"}
     # of several
     | {"Add", "And", "BatchNormalization", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"}
     | {"Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from onnx import NodeProto, OperatorSetIdProto, defs, numpy_helper, shape_inference
+from onnx import NodeProto, OperatorSetIdProto, checker, defs, numpy_helper, shape_inference
 from onnx.defs import OpSchema
 
 from ..errors import InputError
@@ -68,7 +68,7 @@ def _by_onnx(
         for name, type_ in zip(node.input, inputs, strict=True)
         if type_ is not None and type_.element
     }
-    if len(types) < sum(type_ is not None for type_ in {*node.input} - {""}):
+    if len(types) < len({name for name in node.input if name}):
         return [TensorType.of(None, 0)] * len(node.output)  # the type of an input is not known
     values = {
         node.input[position]: numpy_helper.from_array(value)
@@ -82,6 +82,12 @@ def _by_onnx(
         )
     except shape_inference.InferenceError as error:
         raise InputError(_misfit(node, inputs, error)) from error
+    except (checker.ValidationError, ValueError) as error:
+        reason = next(iter(str(error).strip().splitlines()), "malformed")
+        raise InputError(
+            f"node {_label(node)} ({node.op_type}) does not follow the operator's definition in "
+            f"operator set {opset}: {reason}; export the model again"
+        ) from error
     return [
         from_type_proto(found[name]) if name in found else TensorType.of(None, 0)
         for name in node.output
@@ -96,10 +102,14 @@ def _misfit(node: NodeProto, inputs: Sequence[TensorType | None], error: Excepti
     )
     reason = str(error).rsplit("[ShapeInferenceError]", 1)[-1].strip().splitlines()
     return (
-        f"node {node.name or node.output[0]!r} ({node.op_type}): the shapes of its inputs do not "
+        f"node {_label(node)} ({node.op_type}): the shapes of its inputs do not "
         f"fit ({shapes}): {reason[0] if reason else 'shape inference failed'}; check the shapes, "
         "and the sizes bound to symbolic dimensions"
     )
+
+
+def _label(node: NodeProto) -> str:
+    return repr(node.name or next(iter(node.output), ""))
 
 
 def _shown(type_: TensorType) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ..graph import ComputeLayer, FusedWork, Layer, MoveLayer, NotModelled, Tensor, VectorWork
 from ..lowering import CannotLower, NodeView, rule_for
-from ..nest import OperandBits
+from ..nest import NestError, OperandBits
 from ..operators import load_rules
 from ..operators.uncovered import why_uncovered
 from ..program import Node, PassOrderError, Program
@@ -50,6 +50,7 @@ def lower(program: Program, bits: int | None = None) -> Lowered:
     result = Lowered()
     missed: dict[tuple[str, str], list[Node]] = {}
     notes: dict[str, None] = {}
+    names = {node.name for node in program.nodes}
     for node in program.nodes:
         try:
             view = _view(program, node, read)
@@ -58,6 +59,7 @@ def lower(program: Program, bits: int | None = None) -> Lowered:
             missed.setdefault((node.kind, str(reason)), []).append(node)
             continue
         notes.update(dict.fromkeys(view.notes))
+        layers = _distinct(program, node, layers, names)
         result.layers += [_finished(program, node, layer, bits) for layer in layers]
         result.modelled_elements += _elements(program, node)
     result.notes = list(notes)
@@ -83,7 +85,12 @@ def _layers(program: Program, node: Node, view: NodeView) -> Sequence[Layer]:
         return [_copies(program, node)]
     rule = rule_for(node.op, node.domain)
     assert rule is not None, f"{node.name}: `_view` refuses what has no rule"
-    return _with_scaling(rule(view), node)
+    if all(tensor is None or not tensor.elements for tensor in view.outputs):
+        return []  # its results are empty: there is nothing to do
+    try:
+        return _with_scaling(rule(view), node)
+    except NestError as error:
+        raise CannotLower(f"its sizes make no loop nest: {error}") from error
 
 
 def _view(program: Program, node: Node, read: set[str]) -> NodeView:
@@ -148,6 +155,30 @@ def _with_scaling(layers: Sequence[Layer], node: Node) -> Sequence[Layer]:
             layer = replace(layer, fused=(fused, *layer.fused))
         scaled.append(layer)
     return scaled
+
+
+def _distinct(
+    program: Program, node: Node, layers: Sequence[Layer], names: set[str]
+) -> Sequence[Layer]:
+    """A node's layers, and the tensors between them, under names that nothing else has."""
+    if len(layers) == 1 and layers[0].name == node.name:
+        return layers
+    tensors: dict[str, str] = {}
+    result: list[Layer] = []
+    for layer in layers:
+        name = layer.name
+        while name != node.name and name in names:
+            name += "'"
+        names.add(name)
+        for tensor in (*layer.inputs, layer.output):
+            if tensor not in tensors:
+                own = tensor in node.inputs or tensor in node.outputs
+                tensors[tensor] = tensor
+                while not own and tensors[tensor] in program.types:
+                    tensors[tensor] += "'"
+        inputs = tuple(tensors[tensor] for tensor in layer.inputs)
+        result.append(replace(layer, name=name, inputs=inputs, output=tensors[layer.output]))
+    return result
 
 
 def _finished(program: Program, node: Node, layer: Layer, bits: int | None) -> Layer:

@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 
 from onnx import AttributeProto, ValueInfoProto
 
+from ..errors import InputError
+
 
 def default_domain(domain: str) -> str:
     """A domain's name, with the default one's written as ""."""
     return "" if domain == "ai.onnx" else domain
+
+
+def check_text(*names: object) -> None:
+    """Refuse names that are not text: protobuf hands on what is not UTF-8 as bytes."""
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"the name {name!r} is not UTF-8 text; the file is damaged")
 
 
 @dataclass(slots=True)

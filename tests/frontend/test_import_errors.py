@@ -279,3 +279,61 @@ def test_huge_weights_cost_nothing_to_import() -> None:
     )  # fmt: skip
     assert network.macs == 2**40
     assert time.perf_counter() - start < 1
+
+
+def test_a_name_that_is_not_text() -> None:
+    from chiploom.frontend.passes.read import parse_model
+
+    data = small().SerializeToString()
+    damaged = parse_model(data.replace(b"Relu", b"R\xfflu"))
+    assert "not UTF-8" in refused(damaged)
+
+
+def test_an_element_type_that_does_not_exist() -> None:
+    made = model([node("Relu", ["x"], ["y"])], [value("x", (4,), 99)])
+    assert "element type 99 is unknown" in refused(made)
+
+
+def test_an_attribute_that_does_not_exist() -> None:
+    made = model([node("Softmax", ["x"], ["y"], axes=1)], {"x": (4,)})
+    text = refused(made)
+    assert "'y' (Softmax) does not follow the operator's definition" in text
+    assert "axes" in text
+
+
+@pytest.mark.parametrize("damage", ["inputs", "outputs", "arguments"])
+def test_a_malformed_loop(damage: str) -> None:
+    body = graph(
+        [node("Identity", ["go"], ["on"])],
+        [value("i", (), 7), value("go", (), 9), value("h", (4,))],
+        ["on", "h"],
+    )
+    arguments = ["n", "", "x"]
+    if damage == "inputs":
+        body.input.append(value("more", (4,)))
+    elif damage == "outputs":
+        del body.output[1:]
+    else:
+        arguments = ["n"]
+    made = model([node("Loop", arguments, ["y"], body=body)], {"x": (4,)}, ["y"],
+                 [constant("n", np.int64(3))])  # fmt: skip
+    assert "'y' (Loop) is malformed: expected" in refused(made)
+
+
+def test_random_damage_is_an_input_error_or_harmless() -> None:
+    import random
+
+    from chiploom.frontend.passes.read import parse_model
+
+    random_ = random.Random(0)
+    clean = small().SerializeToString()
+    refusals = 0
+    for _ in range(1500):
+        data = bytearray(clean)
+        for _ in range(random_.choice([1, 1, 2, 4])):
+            data[random_.randrange(len(data))] = random_.randrange(256)
+        try:
+            import_model(parse_model(bytes(data)))
+        except InputError:
+            refusals += 1
+    assert refusals > 500

@@ -604,3 +604,21 @@ def test_a_long_chain_is_no_slower_per_node() -> None:
 
     seconds(200)
     assert seconds(4000) < 8 * seconds(1000)  # 4 times the nodes; 16 times if quadratic
+
+
+def test_parts_of_a_node_do_not_take_the_names_of_others() -> None:
+    """A transposed convolution `up` has a layer `up/phase0`; so may the file have a node."""
+    nodes = [
+        node("ConvTranspose", ["x", "w"], ["c"], name="up", strides=[2, 2]),
+        node("Softmax", ["c"], ["s"], name="up/phase0"),
+        node("Einsum", ["s", "v", "u"], ["y"], name="e", equation="nchw,wk,kl->nchl"),
+        node("Softmax", ["s"], ["e/product1"], name="other"),
+        node("Softmax", ["e/product1"], ["z"]),
+    ]
+    weights = [weight("w", (4, 4, 3, 3)), weight("v", (17, 5)), weight("u", (5, 6))]
+    network = load(nodes, X, ["y", "z"], weights)
+    names = [layer.name for layer in network]
+    assert len(set(names)) == len(names) == 9
+    assert network.layers[-1].inputs == ("e/product1",)
+    assert network.tensors["e/product1"].shape == (1, 4, 17, 17)
+    assert not network.not_modelled
