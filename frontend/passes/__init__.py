@@ -1,0 +1,1 @@
+"""The passes of the import, in the order of `frontend.onnx_import.normalised`."""
