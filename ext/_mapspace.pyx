@@ -9,8 +9,6 @@ its next outer one; a *point* is the tile at which that traffic happens.
 Layout of the problem arrays: see `simulator/problem.py`, which packs them.
 """
 
-import heapq
-
 import numpy as np
 
 from libc.math cimport ceil, INFINITY
@@ -147,13 +145,11 @@ cdef class Kernel:
         c.p = &self.p
         c.objective = objective
         c.energy_offset = macs_energy
-        c.oracle_nodes = 64
         c.node_budget = nodes
         c.value = known
         c.found = known < INFINITY
         memset(c.choices, 255, sizeof(c.choices))  # order -1 everywhere: none taken yet
-        c.certify(rounds)
-        if c.line_count == 0:
+        if not c.certify(rounds):
             return INFINITY, INFINITY, None, None, None, c.search.runs, 0
         bound = c.bound()
         if nodes > 0 and bound < c.value * (1 - 1e-9):

@@ -45,7 +45,6 @@ cdef class Certifier:
     cdef double table_base[MAXTABLES]
     cdef int table_count
     cdef long nodes, node_budget
-    cdef int oracle_nodes
     cdef Choice trail[NO][MAXMEM]
     cdef int stopped                  # the budget ran out
 
@@ -125,27 +124,38 @@ cdef class Certifier:
 
         Returns 0 where no mapping fits at all.
         """
-        cdef double least, total = weights.array
-        cdef int m
+        cdef double least
         cdef Choice choices[NO][MAXMEM]
         cdef int exact
-        for m in range(self.p.memories):
-            total += weights.read[m] + weights.write[m]
+        if self.line_count == MAXLINES:
+            return 1
         self.search.weights = weights[0]
-        with nogil:
-            self.search.weigh()
-        least, exact = self.least(choices)
+        least = self.least(choices, &exact)
         if least == INFINITY:
             return 0
-        if self.line_count < MAXLINES:
-            self.lines[self.line_count].energy = weights.energy
-            self.lines[self.line_count].cycles = total
-            self.lines[self.line_count].least = least
-            self.line_count += 1
+        self.draw_line(least)
+        self.line_count += 1
         if exact:
             self.search.sums_of(choices, sums)
             self.take(choices, sums, energy, cycles)
         return 1 + exact
+
+    cdef void draw_line(self, double least) noexcept nogil:
+        """The line of the present weights, as the last one."""
+        cdef Line* line = &self.lines[self.line_count]
+        cdef int m
+        line.energy = self.search.weights.energy
+        line.cycles = self.search.weights.array
+        for m in range(self.p.memories):
+            line.cycles += self.search.weights.read[m] + self.search.weights.write[m]
+        line.least = least
+
+    cdef int hopeless(self, double least) noexcept nogil:
+        """Whether nothing can beat the best mapping if the present weights' least is this."""
+        if not self.found:
+            return 0
+        self.draw_line(least)
+        return self.bound_of(self.lines, self.line_count + 1) >= self.value * (1 - 1e-9)
 
     cdef void take(self, Choice choices[NO][MAXMEM], Sums* sums, double* energy, double* cycles) noexcept nogil:
         """Keep a mapping if it is the best so far."""
@@ -159,44 +169,27 @@ cdef class Certifier:
             self.value = value
             memcpy(self.choices, choices, sizeof(self.choices))
 
-    cdef tuple least(self, Choice choices[NO][MAXMEM]):
-        """The least weighted cost over mappings whose tiles fit together, and whether one has it.
+    cdef double least(self, Choice choices[NO][MAXMEM], int* exact) except? -1:
+        """A bound for the present weights, and a mapping that meets it where `exact`.
 
-        Best first over limits for the operands that share a memory.
+        Limits on operands that share a memory are not looked at together: where the mapping
+        overfills one, the bound holds all the same, and `close_gap` sees to the rest.
         """
-        cdef Search search = self.search
-        cdef long used[NO][MAXMEM]
-        cdef int x, j, worst = 0, number = 0, pushed = 0
-        cdef double cost, bound = INFINITY
-        root = tuple(
-            tuple(self.p.memory[self.p.level[x][j]].size for j in range(self.p.levels[x] - 1))
-            for x in range(NO))
-        queue = [(-INFINITY, 0, root, tuple((0,) * len(row) for row in root))]
-        while queue and number < self.oracle_nodes:
-            bound, _, limits, floors = heapq.heappop(queue)
-            cost = self.solve(limits)
-            if number == 0 and self.table_count < MAXTABLES and cost < INFINITY:
-                self.keep_table()
-            number += 1
-            if cost == INFINITY:
-                continue
-            if queue and cost > queue[0][0]:
-                pushed += 1
-                heapq.heappush(queue, (cost, pushed, limits, floors))
-                continue
-            search.trace(choices)
-            worst = self.overfull(choices, used)
-            if worst < 0:
-                return cost, True
-            for half in self.halves(limits, floors, worst, used):
-                pushed += 1
-                heapq.heappush(queue, (cost, pushed, *half))
-        if not queue:
-            return INFINITY, False
-        bound = queue[0][0]
-        if not self.found:
-            self.share_out(root)
-        return bound, False
+        cdef double cost
+        with nogil:
+            self.search.weigh()
+            cost = self.search.run()
+        exact[0] = 0
+        if cost == INFINITY:
+            return cost
+        if self.table_count < MAXTABLES:
+            self.keep_table()
+        if not self.hopeless(cost):
+            self.search.trace(choices)
+            exact[0] = self.fits_together(choices)
+            if not exact[0] and not self.found:
+                self.share_out()
+        return cost
 
     cdef int keep_table(self) except -1:
         """Remember the present `best`, for `close_gap`."""
@@ -211,19 +204,8 @@ cdef class Certifier:
         self.table_count += 1
         return 0
 
-    cdef double solve(self, tuple limits):
-        """Run the search with these limits (bits, by operand and level)."""
-        cdef int x, j
-        cdef double cost
-        for x in range(NO):
-            for j in range(self.p.levels[x] - 1):
-                self.search.limit[x][j] = limits[x][j]
-        with nogil:
-            cost = self.search.run()
-        return cost
-
-    cdef int overfull(self, Choice choices[NO][MAXMEM], long used[NO][MAXMEM]) noexcept nogil:
-        """A memory whose tiles do not fit together, -1 where all do; fills the bits used."""
+    cdef int fits_together(self, Choice choices[NO][MAXMEM]) noexcept nogil:
+        """Whether no memory is overfilled by the tiles that share it."""
         cdef int m, x, j
         cdef long total
         for m in range(self.p.memories - 1):
@@ -231,11 +213,10 @@ cdef class Certifier:
             for x in range(NO):
                 for j in range(self.p.levels[x] - 1):
                     if self.p.level[x][j] == m:
-                        used[x][j] = self.bits_of(x, j, &choices[x][j])
-                        total += used[x][j]
+                        total += self.bits_of(x, j, &choices[x][j])
             if self.p.memory[m].size >= 0 and total > self.p.memory[m].size:
-                return m
-        return -1
+                return 0
+        return 1
 
     cdef long bits_of(self, int x, int j, Choice* choice) noexcept nogil:
         cdef int v = 0
@@ -243,61 +224,39 @@ cdef class Certifier:
             v = 1
         return self.search.held(x, j, v, choice.at, choice.whole)
 
-    cdef list halves(self, tuple limits, tuple floors, int memory, long used[NO][MAXMEM]):
-        """Two (limits, floors) that between them allow every legal mapping, and not this one.
-
-        Floors are what an operand is known to take. Split on the operand that takes most above its
-        floor: either it takes less than it does now, or at least as much, which leaves the others
-        the rest. Without such an operand the floors alone overfill the memory: nothing is left.
-        """
-        cdef int y, z, j, i, x = -1, k = 0
-        for y in range(NO):
-            for j in range(self.p.levels[y] - 1):
-                if self.p.level[y][j] == memory and used[y][j] > floors[y][j]:
-                    if x < 0 or used[y][j] > used[x][k]:
-                        x = y
-                        k = j
-        if x < 0:
-            return []
-        less = [list(row) for row in limits]
-        less[x][k] = used[x][k] - 1
-        found = [(tuple(map(tuple, less)), floors)]
-        raised = [list(row) for row in floors]
-        raised[x][k] = used[x][k]
-        same = [list(row) for row in limits]
-        for y in range(NO):
-            for j in range(self.p.levels[y] - 1):
-                if self.p.level[y][j] != memory or y == x:
-                    continue
-                rest = self.p.memory[memory].size
-                for z in range(NO):
-                    for i in range(self.p.levels[z] - 1):
-                        if z != y and self.p.level[z][i] == memory:
-                            rest -= raised[z][i]
-                if rest < 0:
-                    return found
-                same[y][j] = min(same[y][j], rest)
-        return [*found, (tuple(map(tuple, same)), tuple(map(tuple, raised)))]
-
-    cdef int share_out(self, tuple root) except -1:
-        """A legal mapping where the budget ran out before one was found: fixed shares."""
-        cdef int x, j, m
+    cdef int share_out(self) except -1:
+        """A legal mapping to start from: fixed shares of every memory."""
+        cdef int x, y, j, m, k
+        cdef long total
         cdef Choice choices[NO][MAXMEM]
         cdef Sums sums
-        cdef double energy, cycles
-        for shares in ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (6, 1, 1), (1, 6, 1), (1, 1, 6)):
-            limits = []
+        cdef double energy, cycles, cost
+        cdef long shares[7][NO]
+        shares[0][:] = [1, 1, 1]
+        shares[1][:] = [2, 1, 1]
+        shares[2][:] = [1, 2, 1]
+        shares[3][:] = [1, 1, 2]
+        shares[4][:] = [6, 1, 1]
+        shares[5][:] = [1, 6, 1]
+        shares[6][:] = [1, 1, 6]
+        for k in range(7):
             for x in range(NO):
-                row = []
                 for j in range(self.p.levels[x] - 1):
                     m = self.p.level[x][j]
-                    total = sum(shares[y] for y in range(NO) if self.p.memory[m].serves[y])
-                    row.append(root[x][j] if root[x][j] < 0 else root[x][j] * shares[x] // total)
-                limits.append(tuple(row))
-            if self.solve(tuple(limits)) < INFINITY:
+                    total = 0
+                    for y in range(NO):
+                        total += shares[k][y] * self.p.memory[m].serves[y]
+                    if self.p.memory[m].size >= 0:
+                        self.search.limit[x][j] = self.p.memory[m].size * shares[k][x] // total
+            with nogil:
+                cost = self.search.run()
+            if cost < INFINITY:
                 self.search.trace(choices)
                 self.search.sums_of(choices, &sums)
                 self.take(choices, &sums, &energy, &cycles)
+        for x in range(NO):
+            for j in range(self.p.levels[x] - 1):
+                self.search.limit[x][j] = self.p.memory[self.p.level[x][j]].size
         return 0
 
     # -- weightings until the gap closes --------------------------------------------------------
@@ -341,6 +300,15 @@ cdef class Certifier:
         cdef int ok, k, tries
         memset(&slow, 0, sizeof(Weights))
         slow.array = 1
+        self.lines[0].energy = 0
+        self.lines[0].cycles = 1
+        self.lines[0].least = self.search.base.array
+        self.lines[1].energy = 1
+        self.lines[1].cycles = 0
+        self.lines[1].least = self.search.base.energy
+        self.line_count = 2
+        if not self.open_gap():
+            return 1
         if self.objective != LATENCY:
             mix = slow
             mix.energy = 1
@@ -382,6 +350,8 @@ cdef class Certifier:
             mix = slow
             self.scale_cycles(&mix, top_e - least_energy)
             mix.energy = slowest - here_l
+            if self.line_count == MAXLINES:
+                return 1
             ok = self.ask(&mix, &energy, &cycles, &sums)
             if ok < 2 or not self.open_gap():
                 return 1
