@@ -11,6 +11,9 @@ class Kernel:
     def evaluate(
         self, spatial: _Integers, loops: _Integers, bounds: _Integers, doubled: _Integers
     ) -> tuple[int, float, int, int, int, int, float, _Integers, _Integers]: ...
+    def first_bound(
+        self, spatial: _Integers, sizes: list[_Integers], objective: int, macs_energy: float
+    ) -> float: ...
     def best_temporal(
         self,
         spatial: _Integers,

@@ -115,6 +115,21 @@ cdef class Kernel:
         return (int(cost.cycles), cost.energy, cost.compute, cost.bound, cost.overflow, cost.short_bits,
                 cost.network, read, written)
 
+    def first_bound(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy):
+        """What no mapping with this spatial part can beat, from one weighting: a quick look.
+
+        Arguments as of `best_temporal`. INFINITY where nothing fits.
+        """
+        cdef Space s
+        cdef Certifier c = Certifier()
+        make_space(&self.p, spatial, &s)
+        c.search = Search()
+        c.search.prepare(&self.p, &s, sizes)
+        c.p = &self.p
+        c.objective = objective
+        c.energy_offset = macs_energy
+        return c.look()
+
     def best_temporal(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy,
                       double known, int rounds, long nodes):
         """The best temporal mapping for one spatial mapping.

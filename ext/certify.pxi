@@ -292,14 +292,8 @@ cdef class Certifier:
                 return 0
         return 1
 
-    cdef int certify(self, int rounds) except -1:
-        """Lines and mappings until bound and best mapping meet or the rounds are used up."""
-        cdef Weights slow, probe, mix
-        cdef Sums sums
-        cdef double energy = INFINITY, cycles = INFINITY, least_energy, slowest, here_e, here_l, top_e
-        cdef int ok, k, tries
-        memset(&slow, 0, sizeof(Weights))
-        slow.array = 1
+    cdef void draw_axes(self) noexcept nogil:
+        """Lines that hold before any search: what all mappings have in common."""
         self.lines[0].energy = 0
         self.lines[0].cycles = 1
         self.lines[0].least = self.search.base.array
@@ -307,6 +301,33 @@ cdef class Certifier:
         self.lines[1].cycles = 0
         self.lines[1].least = self.search.base.energy
         self.line_count = 2
+
+    cdef double look(self) noexcept nogil:
+        """A bound from the weighting that tells most for its time."""
+        cdef double least
+        self.draw_axes()
+        memset(&self.search.weights, 0, sizeof(Weights))
+        if self.objective == LATENCY:
+            self.search.weights.array = 1
+        else:
+            self.search.weights.energy = 1
+        self.search.weigh()
+        least = self.search.run()
+        if least == INFINITY:
+            return least
+        self.draw_line(least)
+        self.line_count += 1
+        return self.bound()
+
+    cdef int certify(self, int rounds) except -1:
+        """Lines and mappings until bound and best mapping meet or the rounds are used up."""
+        cdef Weights slow, probe, mix
+        cdef Sums sums
+        cdef double energy = INFINITY, cycles = INFINITY, least_energy, slowest, here_e, here_l, top_e
+        cdef int ok, k, tries
+        self.draw_axes()
+        memset(&slow, 0, sizeof(Weights))
+        slow.array = 1
         if not self.open_gap():
             return 1
         if self.objective != LATENCY:
@@ -403,7 +424,7 @@ cdef class Certifier:
         cdef int k, m
         cdef double rest
         for k in range(self.table_count):
-            rest = self.table[k][row + state.at]
+            rest = self.table[k][state.at * self.search.total_states + row]
             if rest == INFINITY:
                 return 1
             lines[k].energy = self.table_weights[k].energy
@@ -428,7 +449,7 @@ cdef class Certifier:
             return
         if state.c > 0:
             level = self.search.level_of(state.c)
-            parity = -1 if state.c == self.search.states[O] - 1 else state.c % 2 == 0
+            parity = self.search.parity_of(state.c)
             for flag in range(1 if level == 0 else 2):
                 before = 0 if level == 0 else 2 * level - 1 + flag
                 self.try_tiles(state, O, level, flag, before, parity, depth)
@@ -495,8 +516,8 @@ cdef class Certifier:
             b -= 1
         else:
             c = before
-        row = self.search.row(a, b, c)
-        if self.table[0][row + at] == INFINITY:
+        row = self.search.state(a, b, c)
+        if self.table[0][at * self.search.total_states + row] == INFINITY:
             return
         held = self.search.held(x, j, v, at, whole)
         if self.p.memory[link.child].size >= 0 and state.used[link.child] + held > self.p.memory[link.child].size:

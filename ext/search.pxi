@@ -165,7 +165,8 @@ cdef class Search:
             for x in range(NO):
                 for j in range(p.levels[x] - 1):
                     self.fill_link(x, j)
-                    self.fill_terms(x, j)
+                    self.fill_energy(x, j)
+        self.has_terms = 0
         return 0
 
     cdef int lay_out(self, int x, int j) except -1:
@@ -384,19 +385,56 @@ cdef class Search:
         base.child_first = <long>(base.child_first * ratio[self.p.memory[link.child].instances > 1] + 0.5)
         base.parent_first = <long>(base.parent_first * ratio[self.p.memory[link.parent].instances > 1] + 0.5)
 
+    cdef void fill_energy(self, int x, int j) noexcept nogil:
+        """The energy of a link at every tile, as `terms_of` has it."""
+        cdef Link* link = &self.link[x][j]
+        cdef Memory* child = &self.p.memory[link.child]
+        cdef Memory* parent = &self.p.memory[link.parent]
+        cdef Fixed* f = &link.fixed
+        cdef long at
+        cdef double a, b, c, constant, psum = self.p.psum
+        cdef double* energy = link.terms[0]
+        if x != O:
+            a = self.p.bits[x] * (child.write_energy + child.transfer_energy)
+            b = self.p.bits[x] * parent.read_energy
+            constant = 0
+        else:
+            # drained = psum * child_all + ..., merged and refilled = psum * parent_all + ...
+            a = psum * (child.read_energy + child.transfer_energy)
+            c = psum * (parent.read_energy + child.write_energy + child.transfer_energy)
+            b = psum * parent.write_energy + c
+            constant = f.elements * (
+                (f.child_width - psum) * (child.read_energy + child.transfer_energy)
+                + (f.parent_width - psum) * parent.write_energy) - c * f.parts * f.elements
+            if j == 0:  # a fresh start spares the read of the first update
+                a -= psum * child.read_energy
+                b += psum * child.read_energy
+                constant -= psum * f.parts * f.elements * child.read_energy
+        for at in range(self.lat.points):
+            energy[at] = a * link.child_all[at] + b * link.parent_all[at] + constant
+        if link.variants == 2:
+            memcpy(link.terms[1], energy, self.lat.points * sizeof(double))
+
     cdef void fill_terms(self, int x, int j) noexcept nogil:
+        """What a link adds to the sums of cycles at every tile."""
         cdef Link* link = &self.link[x][j]
         cdef Base base
         cdef Terms terms
         cdef long at, n = self.lat.points
-        cdef int v
+        cdef int v, k
         cdef double* table
         for v in range(link.variants):
             table = link.terms[v]
             for at in range(n):
+                if not link.legal_tile[at]:
+                    continue
+                if v == 1 and not link.is_replaced[at]:
+                    # One buffer does: both variants are the same.
+                    for k in range(1, TERMS):
+                        table[k * n + at] = link.terms[0][k * n + at]
+                    continue
                 self.load(x, j, at, &base)
                 terms_of(self.p, x, j, &link.fixed, &base, link.variant_doubled[v], &terms)
-                table[at] = terms.energy
                 table[n + at] = terms.around
                 table[2 * n + at] = terms.serial
                 table[3 * n + at] = terms.child_read
@@ -456,6 +494,11 @@ cdef class Search:
         cdef double* t
         cdef double* cost
         cdef Link* link
+        if self.around_weight() > 0 and not self.has_terms:
+            for x in range(NO):
+                for j in range(self.p.levels[x] - 1):
+                    self.fill_terms(x, j)
+            self.has_terms = 1
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
                 link = &self.link[x][j]
@@ -472,13 +515,19 @@ cdef class Search:
                 for v in range(link.variants):
                     t = link.terms[v]
                     cost = link.cost[v]
+                    if not self.has_terms:
+                        for at in range(n):
+                            cost[at] = w[0] * t[at]
+                        continue
                     for at in range(n):
                         cost[at] = (w[0] * t[at] + w[1] * t[n + at] + w[2] * t[2 * n + at]
                                     + skew * link.folds[at] + w[3] * t[3 * n + at] + w[4] * t[4 * n + at]
                                     + w[5] * t[5 * n + at] + w[6] * t[6 * n + at])
-                    for d in range(4):
-                        if link.slid[v][d] != NULL:
-                            self.weigh_slides(j, d, v)
+                if x == I:
+                    for v in range(link.variants):
+                        for d in range(4):
+                            if link.slid[v][d] != NULL:
+                                self.weigh_slides(j, d, v)
 
     cdef void weigh_slides(self, int j, int d, int v) noexcept nogil:
         cdef Link* link = &self.link[I][j]
@@ -540,8 +589,8 @@ cdef class Search:
                             link.slid_open[d][source * n + at] = least
 
     # -- the recurrence -------------------------------------------------------------------------
-    cdef inline long row(self, int a, int b, int c) noexcept nogil:
-        return ((<long>a * self.states[I] + b) * self.states[O] + c) * self.lat.points
+    cdef inline int state(self, int a, int b, int c) noexcept nogil:
+        return (a * self.states[I] + b) * self.states[O] + c
 
     cdef inline int level_of(self, int c) noexcept nogil:
         """The level of O that the step into state c closes.
@@ -550,123 +599,119 @@ cdef class Search:
         """
         return (c + 1) // 2 - 1 if c < self.states[O] - 1 else self.p.levels[O] - 2
 
-    cdef void relax_plain(self, double* g, double* before, double* open_, int level, int parity) noexcept nogil:
-        """g = min(g, before + open); parity >= 0 keeps the tiles of O with that completeness."""
-        cdef long at
-        cdef double value
-        cdef char* reduced = self.reduced + level * self.lat.points
-        if parity < 0:
-            for at in range(self.lat.points):
-                value = before[at] + open_[at]
-                g[at] = value if value < g[at] else g[at]
-        else:
-            for at in range(self.lat.points):
-                if reduced[at] == parity:
-                    value = before[at] + open_[at]
-                    g[at] = value if value < g[at] else g[at]
+    cdef inline int parity_of(self, int c) noexcept nogil:
+        """Whether state c needs partial (0) or whole (1) sums, -1 either."""
+        return -1 if c == self.states[O] - 1 else c % 2 == 0
 
-    cdef void relax_sliding(self, double* g, double* before, int j) noexcept nogil:
-        """g = min(g, before + cost) for I's link j where it slides along the next loop."""
-        cdef int d, i, k, source
-        cdef long stride, block, number, start, back, inner, n = self.lat.points
-        cdef double* open_
-        cdef double value
-        for d in range(4):
-            if self.link[I][j].slid_open[d] == NULL:
-                continue
-            stride = self.lat.stride[OY + d]
-            block = stride * self.lat.count[OY + d]
-            for number in range(n // block):
-                for i in range(1, self.lat.count[OY + d]):
-                    start = number * block + i * stride
-                    for k in range(self.lat.befores[OY + d][i]):
-                        source = self.lat.before[OY + d][i][k]
-                        back = (i - source) * stride
-                        open_ = self.link[I][j].slid_open[d] + source * n
-                        for inner in range(start, start + stride):
-                            value = before[inner - back] + open_[inner]
-                            g[inner] = value if value < g[inner] else g[inner]
-
-    cdef void close_links(self, int a, int b, int c) noexcept nogil:
-        """best[a, b, c] = least cost with some link closed last, at this very tile."""
-        cdef double* g = self.best + self.row(a, b, c)
-        cdef long at
-        cdef int level, parity, flag, before
-        for at in range(self.lat.points):
-            g[at] = INFINITY
-        if a > 0:
-            self.relax_plain(g, self.best + self.row(a - 1, b, c), self.link[W][a - 1].open[0], 0, -1)
-        if b > 0:
-            self.relax_plain(g, self.best + self.row(a, b - 1, c), self.link[I][b - 1].open[0], 0, -1)
-            self.relax_sliding(g, self.best + self.row(a, b - 1, c), b - 1)
-        if c > 0:
-            level = self.level_of(c)
-            parity = -1 if c == self.states[O] - 1 else c % 2 == 0
-            for flag in range(1 if level == 0 else 2):
-                before = 0 if level == 0 else 2 * level - 1 + flag
-                self.relax_plain(g, self.best + self.row(a, b, before), self.link[O][level].open[flag],
-                                 level, parity)
-
-    cdef void grow(self, double* g) noexcept nogil:
-        """Every loop between closings: g = min over the tiles inside."""
-        cdef int d
-        for d in range(ND):
-            if not self.p.sequential[d]:
-                self.grow_dim(g, d)
-        for d in range(ND):  # outermost, from tiles that span everything else
-            if self.p.sequential[d]:
-                self.grow_dim(g, d)
-
-    cdef void grow_dim(self, double* g, int d) noexcept nogil:
-        cdef int i, k
-        cdef long block, number, start, source, inner, stride = self.lat.stride[d]
-        cdef double value
-        block = stride * self.lat.count[d]
-        for number in range(self.lat.points // block):
-            for i in range(1, self.lat.count[d]):
-                start = number * block + i * stride
-                for k in range(self.lat.befores[d][i]):
-                    source = number * block + self.lat.before[d][i][k] * stride
-                    for inner in range(stride):
-                        value = g[source + inner] + self.forbidden[start + inner]
-                        g[start + inner] = value if value < g[start + inner] else g[start + inner]
-
-    cdef double run(self) noexcept nogil:
-        """Fill `best`; the least cost of a whole mapping, INFINITY where none fits."""
-        cdef int a, b, c
-        cdef long at
-        self.runs += 1
-        self.limit_links()
+    cdef void close_links(self, long at, double* row) noexcept nogil:
+        """Close links at this tile, in the order of the states."""
+        cdef int a, b, c, level, parity, flag, here
+        cdef double value, least
         for a in range(self.states[W]):
             for b in range(self.states[I]):
                 for c in range(self.states[O]):
-                    if a or b or c:
-                        self.close_links(a, b, c)
-                        self.grow(self.best + self.row(a, b, c))
-                    else:
-                        for at in range(self.lat.points):
-                            self.best[at] = self.forbidden[at]
-        return self.best[self.total_states * self.lat.points - 1] + self.weighted_base()
+                    here = self.state(a, b, c)
+                    least = row[here]
+                    if a > 0:
+                        value = row[self.state(a - 1, b, c)] + self.link[W][a - 1].open[0][at]
+                        least = value if value < least else least
+                    if b > 0:
+                        value = row[here - self.states[O]] + self.link[I][b - 1].open[0][at]
+                        least = value if value < least else least
+                    if c > 0:
+                        level = self.level_of(c)
+                        parity = self.parity_of(c)
+                        if parity < 0 or self.reduced[level * self.lat.points + at] == parity:
+                            for flag in range(1 if level == 0 else 2):
+                                value = row[here - c + (0 if level == 0 else 2 * level - 1 + flag)] \
+                                    + self.link[O][level].open[flag][at]
+                                least = value if value < least else least
+                    row[here] = least
+
+    cdef void close_sliding(self, long at, int* digit, double* row) noexcept nogil:
+        """Close links of I at smaller tiles that slide up to this one.
+
+        Done before `close_links`: it reads finished rows only.
+        """
+        cdef int d, k, i, source, a, b, c, j, here
+        cdef long back, n = self.lat.points
+        cdef double cost, value
+        cdef double* inner
+        for j in range(self.p.levels[I] - 1):
+            for d in range(4):
+                if self.link[I][j].slid_open[d] == NULL:
+                    continue
+                i = digit[OY + d]
+                for k in range(self.lat.befores[OY + d][i]):
+                    source = self.lat.before[OY + d][i][k]
+                    cost = self.link[I][j].slid_open[d][source * n + at]
+                    if cost == INFINITY:
+                        continue
+                    back = at - (i - source) * self.lat.stride[OY + d]
+                    inner = self.best + back * self.total_states
+                    for a in range(self.states[W]):
+                        here = self.state(a, j + 1, 0)
+                        for c in range(self.states[O]):
+                            value = inner[here - self.states[O] + c] + cost
+                            row[here + c] = value if value < row[here + c] else row[here + c]
+
+    cdef double run(self) noexcept nogil:
+        """Fill `best`, tile by tile from the smallest; the least cost of a whole mapping.
+
+        A tile takes the best of every tile that one loop can grow into it, state by state, then
+        links are closed at it. INFINITY where nothing fits.
+        """
+        cdef int digit[ND]
+        cdef int d, i, k
+        cdef long at, here, states = self.total_states
+        cdef double* row
+        cdef double* source
+        cdef double value
+        self.runs += 1
+        self.limit_links()
+        for d in range(ND):
+            digit[d] = 0
+        for at in range(self.lat.points):
+            row = self.best + at * states
+            for here in range(states):
+                row[here] = INFINITY
+            if self.forbidden[at] == 0:
+                row[0] = 0
+                for d in range(ND):
+                    i = digit[d]
+                    for k in range(self.lat.befores[d][i]):
+                        source = self.best + (at - (i - self.lat.before[d][i][k]) * self.lat.stride[d]) * states
+                        for here in range(states):
+                            value = source[here]
+                            row[here] = value if value < row[here] else row[here]
+                self.close_sliding(at, digit, row)
+                self.close_links(at, row)
+            for d in range(ND):  # the next tile
+                digit[d] += 1
+                if digit[d] < self.lat.count[d]:
+                    break
+                digit[d] = 0
+        return self.best[self.lat.points * states - 1] + self.weighted_base()
 
     # -- the way back ---------------------------------------------------------------------------
     cdef int last_closed(self, int a, int b, int c, long at, int* operand, int* previous, Choice* choice) noexcept nogil:
         """The closing at `at` that `best` came from, 0 where it came from a loop."""
-        cdef double here = self.best[self.row(a, b, c) + at]
-        cdef int d, k, i, level, parity, flag, source
+        cdef double* row = self.best + at * self.total_states
+        cdef double here = row[self.state(a, b, c)]
+        cdef int d, k, i, level, parity, flag, source, before
         cdef long n = self.lat.points
-        cdef double* before
         choice.slide = -1
         choice.slide_at = at
         choice.at = at
         choice.whole = 0
-        if a > 0 and self.best[self.row(a - 1, b, c) + at] + self.link[W][a - 1].open[0][at] == here:
+        if a > 0 and row[self.state(a - 1, b, c)] + self.link[W][a - 1].open[0][at] == here:
             operand[0] = W
             self.choose_variant(W, a - 1, choice)
             return 1
         if b > 0:
             operand[0] = I
-            before = self.best + self.row(a, b - 1, c)
-            if before[at] + self.link[I][b - 1].open[0][at] == here:
+            before = self.state(a, b - 1, c)
+            if row[before] + self.link[I][b - 1].open[0][at] == here:
                 self.choose_variant(I, b - 1, choice)
                 return 1
             for d in range(4):
@@ -676,20 +721,21 @@ cdef class Search:
                 for k in range(self.lat.befores[OY + d][i]):
                     source = self.lat.before[OY + d][i][k]
                     choice.at = at - (i - source) * self.lat.stride[OY + d]
-                    if before[choice.at] + self.link[I][b - 1].slid_open[d][source * n + at] == here:
+                    if self.best[choice.at * self.total_states + before] \
+                            + self.link[I][b - 1].slid_open[d][source * n + at] == here:
                         choice.slide = OY + d
                         self.choose_variant(I, b - 1, choice)
                         return 1
             choice.at = at
         if c > 0:
             level = self.level_of(c)
-            parity = -1 if c == self.states[O] - 1 else c % 2 == 0
+            parity = self.parity_of(c)
             if parity >= 0 and self.reduced[level * n + at] != parity:
                 return 0
             operand[0] = O
             for flag in range(1 if level == 0 else 2):
                 previous[0] = 0 if level == 0 else 2 * level - 1 + flag
-                if self.best[self.row(a, b, previous[0]) + at] + self.link[O][level].open[flag][at] == here:
+                if row[self.state(a, b, previous[0])] + self.link[O][level].open[flag][at] == here:
                     choice.whole = flag
                     self.choose_variant(O, level, choice)
                     return 1
@@ -733,14 +779,13 @@ cdef class Search:
                 choices[operand][j] = choice
                 at = choice.at
                 continue
-            here = self.best[self.row(a, b, c) + at]
+            here = self.best[at * self.total_states + self.state(a, b, c)]
             moved = 0
             for d in range(ND):
                 i = self.digit(d, at)
                 for k in range(self.lat.befores[d][i]):
                     step = (i - self.lat.before[d][i][k]) * self.lat.stride[d]
-                    if not moved and self.best[self.row(a, b, c) + at - step] == here \
-                            and self.forbidden[at] == 0:
+                    if self.best[(at - step) * self.total_states + self.state(a, b, c)] == here:
                         at -= step
                         moved = 1
                         break

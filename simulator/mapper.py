@@ -1,7 +1,7 @@
 """Finds the best mapping of a loop nest, with a proof or a gap.
 
-For every spatial mapping, the one with the fewest compute steps first, the compiled search gives
-the best temporal mapping and a bound that holds for all of them. A spatial mapping whose roofline
+For every spatial mapping the compiled search gives a quick bound, and, the most promising first,
+the best temporal mapping with a bound that holds for all of them. A spatial mapping whose bound
 cannot beat what is already found is skipped. `docs/mapspace.md` states the mapspace and why
 nothing better is lost.
 """
@@ -16,7 +16,6 @@ from typing import Final, Literal
 import numpy as np
 
 from ..frontend.nest import DIMS, OPERANDS, RELEVANT
-from .bounds import roofline
 from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapping import Loop, Mapping, Unroll
@@ -82,27 +81,29 @@ def map_nest(problem: Problem, objective: Objective, effort: EffortName = "norma
     """
     limits = EFFORTS[effort]
     macs_energy = problem.nest.macs * problem.sub.mac_energy
-    best, known, bound = None, math.inf, math.inf
-    runs = nodes = 0
+    number = OBJECTIVES.index(objective)
+    options = []
     for spatial in unrollings(problem.nest, problem.sub):
-        if least_of(problem, spatial, objective) >= known * (1 - TOLERANCE):
-            continue
         probe = Mapping.in_space(spatial)
-        sizes = tile_sizes(problem, [probe.steps(problem.nest, dim) for dim in DIMS], limits)
-        value, least, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
-            problem.arrays(probe)[0],
-            sizes,
-            OBJECTIVES.index(objective),
-            macs_energy,
-            known,
-            limits.rounds,
-            limits.nodes,
+        steps = [probe.steps(problem.nest, dim) for dim in DIMS]
+        placed, sizes = problem.arrays(probe)[0], tile_sizes(problem, steps, limits)
+        least = problem.kernel.first_bound(placed, sizes, number, macs_energy)
+        options.append((least, len(options), spatial, placed, sizes))
+    # The most promising first: what it reaches rules most of the others out.
+    options.sort()
+    best, known, bound = None, math.inf, math.inf
+    runs, nodes = len(options), 0
+    for least, _, spatial, placed, sizes in options:
+        if least >= known * (1 - TOLERANCE):
+            break
+        _, proven, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
+            placed, sizes, number, macs_energy, known, limits.rounds, limits.nodes
         )
         runs, nodes = runs + asked, nodes + tried
-        bound = min(bound, least)
+        bound = min(bound, proven)
         if loops is not None:
             best = mapping_of(problem, spatial, loops, bounds, doubled)
-            known = min(value, value_of(problem, evaluate(problem, best), objective))
+            known = value_of(problem, evaluate(problem, best), objective)
     if best is None:
         raise NoMappingError(explain(problem))
     cost = evaluate(problem, best)
@@ -122,22 +123,6 @@ def value_of(problem: Problem, cost: Cost, objective: Objective) -> float:
             return energy
         case "edp":
             return energy * cost.cycles
-
-
-def least_of(problem: Problem, spatial: tuple[Unroll, ...], objective: Objective) -> float:
-    """A value that no mapping with this spatial part beats: its compute steps, and the roofline."""
-    probe = Mapping.in_space(spatial)
-    steps = math.prod(probe.steps(problem.nest, dim) for dim in DIMS)
-    least = roofline(problem)
-    cycles = max(least.cycles, steps * problem.sub.cycles_per_mac)
-    energy = least.energy + problem.leakage * (cycles - least.cycles)
-    match objective:
-        case "latency":
-            return float(cycles)
-        case "energy":
-            return energy
-        case "edp":
-            return energy * cycles
 
 
 def mapping_of(
