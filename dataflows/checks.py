@@ -10,6 +10,7 @@ from .document import Where
 from .errors import suggest
 from .resolve import Chip, shared_axes
 from .schema import Architecture, DramModel, MemoryModel
+from .technology import LEAST_BFLOAT
 
 Problem = tuple[Where, str]
 
@@ -36,9 +37,34 @@ def check(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
         architecture.vector.special_energy,
     ):
         yield ("vector",), _needs("simple_energy` and `special_energy")
+    yield from _derivations(architecture, chip)
     skew = architecture.skew
     if skew.per == "fold" and not any(skew.operand in m.operands for m in architecture.memories):
         yield ("skew", "operand"), f"expected an operand that a memory holds, found {skew.operand}"
+
+
+def _derivations(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
+    choices: list[tuple[Where, str | None]] = [
+        *((("memories", n), memory.derive) for n, memory in enumerate(architecture.memories)),
+        (("mac",), architecture.mac.derive),
+        (("vector",), architecture.vector.derive),
+    ]
+    for where, derive in choices:
+        if derive is not None and chip.technology is None:
+            yield (
+                (*where, "derive"),
+                "there is no `technology` to derive for; add `technology: {node: 28 nm}` to the "
+                "spec, or remove it",
+            )
+    if architecture.mac.type == "bfloat":
+        for key in ("W", "I", "psum"):
+            bits = getattr(architecture.precision, key)
+            if bits < LEAST_BFLOAT:
+                yield (
+                    ("precision", key),
+                    f"expected at least {LEAST_BFLOAT} bit of a `bfloat` (sign, 8 bits of exponent "
+                    f"and a fraction), found {bits} bit; `float` has narrower ones",
+                )
 
 
 def check_dram(dram: DramModel) -> Iterator[Problem]:

@@ -23,6 +23,18 @@ class SpecError(InputError):
         return type(self), (self.problems,)
 
 
+class DerivationError(Exception):
+    """A component whose numbers cannot be derived; becomes a line of a `SpecError`.
+
+    Attributes:
+        where: the component's path in its architecture.
+    """
+
+    def __init__(self, where: tuple[str | int, ...], message: str) -> None:
+        self.where = where
+        super().__init__(message)
+
+
 def suggest(name: object, known: Iterable[str]) -> str:
     """What to write instead of an unknown name: the nearest known ones first, else all."""
     names = sorted(known)

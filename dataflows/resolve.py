@@ -7,18 +7,36 @@ source string says where a number came from.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..frontend.nest import OPERANDS
 from .accelerator import Axis, Memory, Precision, Skew, SubAccelerator, VectorUnit
-from .schema import Architecture, DramModel, MacModel, MemoryModel, TechnologyModel, VectorModel
-from .technology import dram_types, mac, register, sram, vector_lane, wire_energy
+from .errors import DerivationError
+from .schema import (
+    Architecture,
+    Derive,
+    DramModel,
+    MacModel,
+    MemoryModel,
+    TechnologyModel,
+)
+from .technology import (
+    Refused,
+    Unavailable,
+    dram,
+    mac,
+    register,
+    sram,
+    vector_lane,
+    wire_energy,
+    wire_source,
+)
 from .units import Bandwidth
 
 GIVEN = "given by the spec"
 NOT_GIVEN = "not given, counted as 0"
-NOT_IN_SOURCE = "not in that source, counted as 0"
 
 #: Up to this capacity a memory is registers unless the spec says otherwise (64 words of 16 bit):
 #: below CACTI's smallest SRAM, and what Eyeriss built its input and psum scratchpads of.
@@ -29,22 +47,37 @@ DEFAULT_ACCESS_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """What the sub-accelerators of a spec share."""
+    """What the sub-accelerators of a spec share.
+
+    Attributes:
+        dram_energy: pJ per bit read, written, and where they come from (`dram_energy`).
+    """
 
     clock_hz: float
     technology: TechnologyModel | None
     dram: DramModel
+    dram_energy: tuple[float, float, str]
 
 
 def build(
     name: str, template: str, architecture: Architecture, chip: Chip, parameters: Mapping[str, str]
 ) -> SubAccelerator:
-    """The sub-accelerator of a checked architecture (see `checks`)."""
+    """The sub-accelerator of a checked architecture (see `checks`).
+
+    Raises:
+        DerivationError: a component's numbers cannot be derived.
+    """
     axes = tuple(Axis(axis.name, axis.size, axis.dims) for axis in architecture.axes)
     pes = math.prod(axis.size for axis in axes)
     precision = Precision(**architecture.precision.model_dump())
-    unit = _mac(architecture.mac, precision, chip.technology)
-    on_chip = [_memory(memory, axes, chip) for memory in architecture.memories]
+    with _deriving("mac"):
+        unit = _mac(architecture.mac, precision, chip.technology)
+    on_chip = []
+    for number, stated in enumerate(architecture.memories):
+        with _deriving("memories", number):
+            on_chip.append(_memory(stated, axes, chip))
+    with _deriving("vector"):
+        vector = _vector(architecture, chip.technology)
     per_pe = unit.area * pes + sum(
         memory.area_mm2 for memory in on_chip if len(memory.shared) < len(axes)
     )
@@ -56,10 +89,10 @@ def build(
         name=name,
         template=template,
         axes=axes,
-        memories=(*on_chip, _dram(chip.dram, axes, chip.clock_hz)),
+        memories=(*on_chip, _dram(chip, axes)),
         precision=precision,
         mac_energy=unit.energy,
-        vector=_vector(architecture.vector, precision, chip.technology),
+        vector=vector,
         skew=Skew(**architecture.skew.model_dump()),
         cycles_per_mac=architecture.mac.cycles,
         mac_area_mm2=unit.area * pes,
@@ -67,6 +100,20 @@ def build(
         mac_source=unit.source,
         parameters=dict(parameters),
     )
+
+
+@contextmanager
+def _deriving(*where: str | int) -> Iterator[None]:
+    """Say which component it was whose numbers could not be derived."""
+    try:
+        yield
+    except (Unavailable, Refused) as error:
+        raise DerivationError(where, str(error)) from error
+
+
+def _derive(stated: Derive | None, technology: TechnologyModel | None) -> Derive:
+    """What derives a component's numbers: its own choice, else the spec's."""
+    return stated or (technology.source if technology else "tables")
 
 
 def shared_axes(memory: MemoryModel, axes: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,31 +173,40 @@ def _array_costs(
                 ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
             ]),
         )  # fmt: skip
+    given = (given_read, given_write, stated.area, stated.leakage)
+    if None in given:
+        figures, source = _derived_array(stated, read_bandwidth, technology)
+    else:
+        figures, source = (0.0, 0.0, 0.0, 0.0), GIVEN
+    read, write, area, leakage = (
+        derived if own is None else own for own, derived in zip(given, figures, strict=True)
+    )
+    return (
+        (read, write),
+        area,
+        leakage,
+        _sources(stated.source, [
+            ("energy", _either(given_read, given_write, source)),
+            ("area", source if stated.area is None else GIVEN),
+            ("leakage", source if stated.leakage is None else GIVEN),
+        ]),
+    )  # fmt: skip
+
+
+def _derived_array(
+    stated: MemoryModel, read_bandwidth: float, technology: TechnologyModel
+) -> tuple[tuple[float, float, float, float], str]:
+    """(pJ per bit read, written, mm2, mW) of one instance, and their source."""
+    derive = _derive(stated.derive, technology)
     as_registers = stated.type == "registers" or (
         stated.type == "auto" and stated.size <= REGISTERS_UP_TO_BITS
     )
     if as_registers:
-        bit = register(technology.node)
-        energy, area, leakage = (bit.energy, bit.energy), bit.area_mm2 * stated.size, 0.0
-        source, leakage_source = bit.source, NOT_IN_SOURCE
-    else:
-        macro = sram(technology.node, stated.size, _access_width(stated, read_bandwidth))
-        energy = (macro.read_energy, macro.write_energy)
-        area, leakage = macro.area_mm2, macro.leakage_mw
-        source = leakage_source = macro.source
-    return (
-        (
-            energy[0] if given_read is None else given_read,
-            energy[1] if given_write is None else given_write,
-        ),
-        area if stated.area is None else stated.area,
-        leakage if stated.leakage is None else stated.leakage,
-        _sources(stated.source, [
-            ("energy", _either(given_read, given_write, source)),
-            ("area", source if stated.area is None else GIVEN),
-            ("leakage", leakage_source if stated.leakage is None else GIVEN),
-        ]),
-    )  # fmt: skip
+        bit = register(technology.node, derive)
+        area, leakage = bit.area_mm2 * stated.size, bit.leakage_mw * stated.size
+        return (bit.read_energy, bit.write_energy, area, leakage), bit.source
+    macro = sram(technology.node, stated.size, _access_width(stated, read_bandwidth), derive)
+    return (macro.read_energy, macro.write_energy, macro.area_mm2, macro.leakage_mw), macro.source
 
 
 def _access_width(stated: MemoryModel, read_bandwidth: float) -> int:
@@ -183,20 +239,36 @@ def _with_network(
     else:
         side = math.sqrt(array_mm2)
         energy = wire_energy(technology.node) * side
-        source = f"wires of {side:.3g} mm (Keckler et al., IEEE Micro 2011)"
+        source = wire_source(technology.node, side)
     text = memory.source + (f"; network: {source}" if source else "")
     values = {key: getattr(memory, key) for key in Memory.__slots__}
     return Memory(**{**values, "transfer_energy": energy, "source": text})
 
 
-def _dram(stated: DramModel, axes: tuple[Axis, ...], clock_hz: float) -> Memory:
-    read, write = _bandwidths(stated, clock_hz)
-    typical = dram_types()[stated.type] if stated.type else None
-    energies = []
-    for given in (stated.read_energy, stated.write_energy):
-        value = given if given is not None else stated.energy
-        energies.append((value if value is not None else typical) or 0.0)
-    derived = f"{stated.type} of hwcomponents' DRAM library" if stated.type else ""
+def dram_energy(stated: DramModel, technology: TechnologyModel | None) -> tuple[float, float, str]:
+    """pJ per bit read, written, and where they come from, of a checked DRAM.
+
+    Raises:
+        DerivationError: the numbers cannot be derived.
+    """
+    own_read, own_write = (
+        stated.energy if own is None else own for own in (stated.read_energy, stated.write_energy)
+    )
+    read, write, derived = 0.0, 0.0, ""
+    if stated.type and None in (own_read, own_write):
+        with _deriving("dram"):
+            read, write, derived = dram(stated.type, _derive(stated.derive, technology))
+    return (
+        read if own_read is None else own_read,
+        write if own_write is None else own_write,
+        _either(own_read, own_write, derived),
+    )
+
+
+def _dram(chip: Chip, axes: tuple[Axis, ...]) -> Memory:
+    stated = chip.dram
+    read, write = _bandwidths(stated, chip.clock_hz)
+    read_energy, write_energy, source = chip.dram_energy
     return Memory(
         name=stated.name,
         operands=OPERANDS,
@@ -205,13 +277,13 @@ def _dram(stated: DramModel, axes: tuple[Axis, ...], clock_hz: float) -> Memory:
         read_bandwidth=read,
         write_bandwidth=write,
         one_port=stated.bandwidth is not None,
-        read_energy=energies[0],
-        write_energy=energies[1],
-        source=_sources(stated.source, [("energy", _either(
-            stated.read_energy if stated.read_energy is not None else stated.energy,
-            stated.write_energy if stated.write_energy is not None else stated.energy,
-            derived,
-        )), ("area", "off chip"), ("leakage", "off chip, in the energy per bit")]),
+        read_energy=read_energy,
+        write_energy=write_energy,
+        source=_sources(stated.source, [
+            ("energy", source),
+            ("area", "off chip"),
+            ("leakage", "off chip, in the energy per bit"),
+        ]),
     )  # fmt: skip
 
 
@@ -239,35 +311,51 @@ def _mac(stated: MacModel, precision: Precision, technology: TechnologyModel | N
                 ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
             ]),
         )  # fmt: skip
-    unit = mac(
-        technology.node, precision.W, precision.I, precision.psum, technology.mac_source,
-        stated.type,
-    )  # fmt: skip
-    energy, area, source = unit.energy_pj, unit.area_mm2, unit.source
-    if stated.registers:
-        bit = register(technology.node)
-        energy += bit.energy * stated.registers
-        area += bit.area_mm2 * stated.registers
-        source += f" + {stated.registers} bit written to pipeline registers ({bit.source})"
+    if None not in (stated.energy, stated.area, stated.leakage):
+        source = GIVEN
+        energy = area = leakage = 0.0
+    else:
+        energy, area, leakage, source = _derived_mac(stated, precision, technology)
     return _Mac(
         energy if stated.energy is None else stated.energy,
         area if stated.area is None else stated.area,
-        unit.leakage_mw if stated.leakage is None else stated.leakage,
+        leakage if stated.leakage is None else stated.leakage,
         _sources(stated.source, [
             ("energy", source if stated.energy is None else GIVEN),
             ("area", source if stated.area is None else GIVEN),
-            ("leakage", unit.source if stated.leakage is None else GIVEN),
+            ("leakage", source if stated.leakage is None else GIVEN),
         ]),
     )  # fmt: skip
 
 
-def _vector(
-    stated: VectorModel, precision: Precision, technology: TechnologyModel | None
-) -> VectorUnit:
+def _derived_mac(
+    stated: MacModel, precision: Precision, technology: TechnologyModel
+) -> tuple[float, float, float, str]:
+    """(pJ, mm2, mW) of the unit and its pipeline registers, and their source."""
+    derive = _derive(None, technology)
+    source = stated.derive or technology.mac_source
+    if source is None:
+        source = "hwcomponents" if derive == "hwcomponents" else "aladdin"
+    unit = mac(technology.node, precision.W, precision.I, precision.psum, source, stated.type)
+    energy, area, leakage, text = unit.energy_pj, unit.area_mm2, unit.leakage_mw, unit.source
+    if stated.registers:
+        bit = register(technology.node, "hwcomponents" if source == "hwcomponents" else derive)
+        energy += bit.write_energy * stated.registers
+        area += bit.area_mm2 * stated.registers
+        leakage += bit.leakage_mw * stated.registers
+        text += f" + {stated.registers} bit written to pipeline registers ({bit.source})"
+    return energy, area, leakage, text
+
+
+def _vector(architecture: Architecture, technology: TechnologyModel | None) -> VectorUnit:
+    stated = architecture.vector
     simple, special = stated.simple_energy, stated.special_energy
     area, leakage, source = stated.area, stated.leakage, NOT_GIVEN
-    if technology is not None:
-        lane, special_pj = vector_lane(technology.node, precision.psum, stated.special_cycles)
+    if technology is not None and None in (simple, special, area, leakage):
+        lane, special_pj = vector_lane(
+            technology.node, architecture.precision.psum, stated.special_cycles,
+            architecture.mac.type, _derive(stated.derive, technology),
+        )  # fmt: skip
         source = lane.source
         simple = lane.energy_pj if simple is None else simple
         special = special_pj if special is None else special

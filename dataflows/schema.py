@@ -112,6 +112,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+#: What derives numbers that a spec leaves out: the tables in `technology`, or the package.
+Derive = Literal["tables", "hwcomponents"]
+MacSource = Literal["aladdin", "horowitz", "hwcomponents"]
+
 # -- an architecture: what a template describes, and what a spec may write in full -----------------
 
 
@@ -140,6 +144,7 @@ class MemoryModel(Strict):
     tiled: dict[Operand, Dims] = {}
     type: Literal["auto", "registers", "sram"] = "auto"
     access_width: Size | None = None
+    derive: Derive | None = None
     energy: EnergyPerBit | None = None
     read_energy: EnergyPerBit | None = None
     write_energy: EnergyPerBit | None = None
@@ -161,9 +166,10 @@ class PrecisionModel(Strict):
 class MacModel(Strict):
     """The multiply-accumulate unit of one PE."""
 
-    type: Literal["int", "float"] = "int"
+    type: Literal["int", "float", "bfloat"] = "int"
     cycles: Count = 1
     registers: Annotated[int, _plain(_whole_bits)] | None = None
+    derive: MacSource | None = None
     energy: Energy | None = None
     area: Area | None = None
     leakage: Power | None = None
@@ -183,6 +189,7 @@ class VectorModel(Strict):
 
     lanes: Count
     special_cycles: Count = 4
+    derive: Derive | None = None
     simple_energy: Energy | None = None
     special_energy: Energy | None = None
     area: Area | None = None
@@ -239,7 +246,6 @@ class TemplateModel(Strict):
 
 # -- specs -----------------------------------------------------------------------------------------
 
-MacSource = Literal["aladdin", "horowitz"]
 DramType = Literal["LPDDR4", "LPDDR", "DDR3", "HBM2", "HBM3", "HBM4"]
 
 
@@ -247,7 +253,8 @@ class TechnologyModel(Strict):
     """Where numbers that the spec leaves out come from."""
 
     node: Length
-    mac_source: MacSource = "aladdin"
+    source: Derive = "tables"
+    mac_source: MacSource | None = None
 
 
 class DramModel(Strict):
@@ -255,6 +262,7 @@ class DramModel(Strict):
 
     name: Name = "DRAM"
     type: DramType | None = None
+    derive: Derive | None = None
     bandwidth: Rate | None = None
     read_bandwidth: Rate | None = None
     write_bandwidth: Rate | None = None

@@ -10,9 +10,9 @@ from typing import Any
 from .accelerator import Accelerator, SubAccelerator
 from .checks import check, check_dram
 from .document import Document, Where, read_document
-from .errors import SpecError, suggest
+from .errors import DerivationError, SpecError, suggest
 from .parameters import resolve
-from .resolve import Chip, build
+from .resolve import Chip, build, dram_energy
 from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel
 from .template import Template, find_file, instantiate, parse_template, shipped
 from .validation import validate
@@ -53,7 +53,13 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         raise SpecError(problems)
     for where, message in check_dram(model.dram):
         problems.append(document.problem(("dram", *where), message))
-    reader = _Reader(document, Chip(model.clock, model.technology, model.dram), base, problems)
+    try:
+        energy = dram_energy(model.dram, model.technology)
+    except DerivationError as error:
+        problems.append(document.problem(error.where, str(error)))
+        energy = (0.0, 0.0, "")
+    chip = Chip(model.clock, model.technology, model.dram, energy)
+    reader = _Reader(document, chip, base, problems)
     subs = [reader.read(stated, number) for number, stated in enumerate(model.sub_accelerators)]
     if problems:
         raise SpecError(problems)
@@ -127,7 +133,11 @@ class _Reader:
         self.problems.extend(draft.problem(*found) for found in check(architecture, self.chip))
         if len(self.problems) > before:
             return None
-        return build(stated.name, draft.template, architecture, self.chip, draft.parameters)
+        try:
+            return build(stated.name, draft.template, architecture, self.chip, draft.parameters)
+        except DerivationError as error:
+            self.problems.append(draft.problem(error.where, str(error)))
+            return None
 
     def inline(self, stated: SubModel, place: Where) -> _Draft | None:
         """The architecture that a spec writes in full."""

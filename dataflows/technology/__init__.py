@@ -1,14 +1,19 @@
 """Energy, area and leakage from published figures, for what a spec does not give itself."""
 
-from .arithmetic import Register, Unit, mac, node_factor, register, vector_lane
-from .dram import dram_types
+from .arithmetic import LEAST_BFLOAT, Register, Unit, mac, node_factor, register, vector_lane
+from .dram import dram, dram_types
+from .external import Refused, Unavailable
 from .sram import Macro, sram
-from .wires import wire_energy
+from .wires import wire_energy, wire_source
 
 __all__ = [
+    "LEAST_BFLOAT",
     "Macro",
+    "Refused",
     "Register",
+    "Unavailable",
     "Unit",
+    "dram",
     "dram_types",
     "mac",
     "node_factor",
@@ -16,4 +21,5 @@ __all__ = [
     "sram",
     "vector_lane",
     "wire_energy",
+    "wire_source",
 ]

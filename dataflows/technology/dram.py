@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
+from . import external
 from .interpolation import read_table
 
 
@@ -11,3 +13,19 @@ from .interpolation import read_table
 def dram_types() -> dict[str, float]:
     """pJ per bit, read or written, by type."""
     return {row["type"]: float(row["energy_pj_per_bit"]) for row in read_table("dram")}
+
+
+def dram(
+    name: str, derive: Literal["tables", "hwcomponents"] = "tables"
+) -> tuple[float, float, str]:
+    """pJ per bit read, written, and where they come from.
+
+    Raises:
+        external.Unavailable, external.Refused: `derive` is hwcomponents, and it has no answer.
+    """
+    if derive == "hwcomponents":
+        row = next(row for row in read_table("dram") if row["type"] == name)
+        of = external.dram(name, int(row["width_bits"]))
+        return of.figures[0], of.figures[1], of.source
+    energy = dram_types()[name]
+    return energy, energy, f"{name} of hwcomponents' DRAM library"

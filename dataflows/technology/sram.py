@@ -1,20 +1,21 @@
-"""SRAM energy, area and leakage by capacity, word width and node, from CACTI's figures.
+"""SRAM energy, area, leakage and access time by capacity, word width and node, after CACTI.
 
-The table has banks of 0.5 KiB to 1 MiB with words of 64 and 128 bits at 45 to 7 nm. In between,
+The table has banks of 128 bytes to 1 MiB with words of 16 to 128 bits at 65 to 7 nm. In between,
 every figure is interpolated with both axes logarithmic: over capacity, then word width, then node.
-Outside, the outermost slope goes on, and the source says so. A macro wider or larger than the
+Outside, the outermost slope goes on, and the source says so. A memory wider or larger than the
 table's is built of banks (`Macro`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from .interpolation import log_log, outside, read_table
+from . import external
+from .interpolation import around, log_log, outside, read_table
 from .wires import wire_energy
 
 Figure = Literal["read_pj", "write_pj", "area_um2", "leakage_mw", "access_ns"]
@@ -25,6 +26,8 @@ FIGURES: Final[tuple[Figure, ...]] = (
 #: Widest word and largest capacity of one bank.
 BANK_WIDTH: Final = 128
 BANK_KIB: Final = 1024.0
+#: Nodes that CACTI models itself; the others follow from these.
+CACTI_NODES: Final = (65.0, 45.0, 32.0, 22.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,49 +63,47 @@ class Interpolation:
             widths = self._rows.setdefault(bank.node_nm, {})
             widths.setdefault(bank.width_bits, []).append(bank)
 
+    def bank(self, node_nm: float, kib: float, width_bits: float) -> Bank:
+        """A bank, in the table or not."""
+        figures = (self.figure(figure, node_nm, kib, width_bits) for figure in FIGURES)
+        return Bank(node_nm, kib, width_bits, *figures)
+
     def figure(self, figure: Figure, node_nm: float, kib: float, width_bits: float) -> float:
         """One figure of a bank, in the unit that its name says."""
         nodes = [
-            (node, self._at_node(figure, widths, kib, width_bits))
-            for node, widths in self._near(node_nm).items()
+            (node, self._at_node(figure, self._rows[node], kib, width_bits))
+            for node in around(list(self._rows), node_nm)
         ]
         return log_log(nodes, node_nm)
 
     def extrapolated(self, node_nm: float, kib: float, width_bits: float) -> list[str]:
         """In which directions a bank is outside the table, in words."""
-        nodes = [(node, 1.0) for node in self._rows]
-        bank_sizes = [(b.kib, 1.0) for b in next(iter(next(iter(self._rows.values())).values()))]
-        widths = [(width, 1.0) for width in next(iter(self._rows.values()))]
+        used = [self._rows[node] for node in around(list(self._rows), node_nm)]
         found = []
-        for points, value, what in (
-            (nodes, node_nm, f"to {node_nm:g} nm"),
-            (bank_sizes, kib, f"to {kib:.3g} KiB"),
-            (widths, width_bits, f"to {width_bits:g} bit words"),
+        if outside(list(self._rows), node_nm):
+            found.append(f"to {node_nm:g} nm")
+        if any(
+            outside([bank.kib for bank in widths[width]], kib)
+            for widths in used
+            for width in around(list(widths), width_bits)
         ):
-            if outside(points, value):
-                found.append(what)
+            found.append(f"to {kib:.3g} KiB")
+        if any(outside(list(widths), width_bits) for widths in used):
+            found.append(f"to {width_bits:g} bit words")
         return found
 
-    def _near(self, node_nm: float) -> dict[float, dict[float, list[Bank]]]:
-        """The two nodes around one, or the two outermost, or the one itself."""
-        if node_nm in self._rows:
-            return {node_nm: self._rows[node_nm]}
-        nodes = list(self._rows)
-        at = next((i for i in range(1, len(nodes) - 1) if node_nm <= nodes[i]), len(nodes) - 1)
-        return {node: self._rows[node] for node in nodes[at - 1 : at + 1]}
-
+    @staticmethod
     def _at_node(
-        self, figure: Figure, widths: dict[float, list[Bank]], kib: float, width_bits: float
+        figure: Figure, widths: dict[float, list[Bank]], kib: float, width_bits: float
     ) -> float:
+        # Outside the table a larger bank or a wider word costs no less, and at most in proportion.
+        # Inside, CACTI switches layouts: a wider word may even cost less.
         points = [
-            (width, log_log([(bank.kib, bank.figure(figure)) for bank in banks], kib))
-            for width, banks in widths.items()
-        ]
-        # Between 64 and 128 bits CACTI switches layouts: a wider word may even cost less. Beyond
-        # the table a wider word costs no less, and at most in proportion.
-        if outside(points, width_bits):
-            return log_log(points, width_bits, least=0.0, most=1.0)
-        return log_log(points, width_bits)
+            (width, log_log([(bank.kib, bank.figure(figure)) for bank in widths[width]], kib,
+                            beyond=(0.0, 1.0)))
+            for width in around(list(widths), width_bits)
+        ]  # fmt: skip
+        return log_log(points, width_bits, beyond=(0.0, 1.0))
 
 
 @lru_cache(maxsize=1)
@@ -118,6 +119,7 @@ class Macro:
     Attributes:
         read_energy, write_energy: pJ per bit.
         area_mm2, leakage_mw: of the whole macro.
+        access_ns: access time of a bank.
         source: where the figures come from.
     """
 
@@ -127,33 +129,57 @@ class Macro:
     write_energy: float
     area_mm2: float
     leakage_mw: float
+    access_ns: float
     source: str
 
 
 @lru_cache(maxsize=4096)
-def sram(node_nm: float, size_bits: int, width_bits: int) -> Macro:
+def sram(
+    node_nm: float,
+    size_bits: int,
+    width_bits: int,
+    derive: Literal["tables", "hwcomponents"] = "tables",
+) -> Macro:
     """An SRAM of `size_bits` that is accessed in words of `width_bits`.
 
     A word wider than a bank is spread over banks side by side, all of which are accessed. Of banks
     one behind the other one is accessed, and the word travels half the macro's side to its edge
     (within a bank CACTI's figures hold the wires).
+
+    Raises:
+        external.Unavailable, external.Refused: `derive` is hwcomponents, and it has no answer.
     """
     wide = -(-width_bits // BANK_WIDTH)
     kib = size_bits / 8192 / wide
     deep = max(1, math.ceil(kib / BANK_KIB))
-    bank_kib, bank_width = kib / deep, width_bits / wide
-    look = interpolation()
-    read, write, area, leakage, _ = (
-        look.figure(figure, node_nm, bank_kib, bank_width) for figure in FIGURES
-    )
-    area_mm2 = area * 1e-6 * wide * deep
+    kib, width = kib / deep, -(-width_bits // wide)
+    notes: Iterator[str] = iter(())
+    if derive == "hwcomponents":
+        of = external.sram(node_nm, kib, width)
+        bank, source = Bank(node_nm, kib, width, *of.figures), of.source
+    else:
+        bank, source = interpolation().bank(node_nm, kib, width), "CACTI 7"
+        notes = _notes(node_nm, kib, width)
+    area_mm2 = bank.area_um2 * 1e-6 * wide * deep
     travel = wire_energy(node_nm) * math.sqrt(area_mm2) / 2 if deep > 1 else 0.0
-    source = f"CACTI 7, {size_bits / 8192:.4g} KiB x {width_bits} bit at {node_nm:g} nm"
+    size = f"{size_bits / 8192:.4g} KiB" if size_bits < 2**23 else f"{size_bits / 2**23:.4g} MiB"
+    text = f"{source}, {size} x {width_bits} bit at {node_nm:g} nm"
     if wide * deep > 1:
-        source += f", {wide * deep} banks"
-    if beyond := look.extrapolated(node_nm, bank_kib, bank_width):
-        source += f", extrapolated {', '.join(beyond)}"
+        text += f", {wide * deep} banks"
+    text += f", {bank.access_ns:.3g} ns"
     return Macro(
-        wide, deep, read / bank_width + travel, write / bank_width + travel,
-        area_mm2, leakage * wide * deep, source,
+        wide, deep, bank.read_pj * wide / width_bits + travel,
+        bank.write_pj * wide / width_bits + travel, area_mm2, bank.leakage_mw * wide * deep,
+        bank.access_ns, ", ".join([text, *notes]),
     )  # fmt: skip
+
+
+def _notes(node_nm: float, kib: float, width_bits: float) -> Iterator[str]:
+    """What stands between the figures and CACTI itself."""
+    if node_nm < CACTI_NODES[-1]:
+        yield f"scaled from {CACTI_NODES[-1]:g} nm"
+    elif node_nm < CACTI_NODES[0] and node_nm not in CACTI_NODES:
+        low, high = around(sorted(CACTI_NODES), node_nm)
+        yield f"interpolated between {low:g} and {high:g} nm"
+    if beyond := interpolation().extrapolated(node_nm, kib, width_bits):
+        yield f"extrapolated {', '.join(beyond)}"
