@@ -13,7 +13,8 @@ from .document import Document, Where, read_document
 from .errors import DerivationError, SpecError, suggest
 from .parameters import resolve
 from .resolve import Chip, build, dram_energy
-from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel
+from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel, TechnologyModel
+from .technology import Unavailable, find_package
 from .template import Template, find_file, instantiate, parse_template, shipped
 from .validation import validate
 
@@ -53,12 +54,13 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         raise SpecError(problems)
     for where, message in check_dram(model.dram):
         problems.append(document.problem(("dram", *where), message))
+    technology = _available(model.technology, document, problems)
     try:
-        energy = dram_energy(model.dram, model.technology)
+        energy = dram_energy(model.dram, technology)
     except DerivationError as error:
         problems.append(document.problem(error.where, str(error)))
         energy = (0.0, 0.0, "")
-    chip = Chip(model.clock, model.technology, model.dram, energy)
+    chip = Chip(model.clock, technology, model.dram, energy)
     reader = _Reader(document, chip, base, problems)
     subs = [reader.read(stated, number) for number, stated in enumerate(model.sub_accelerators)]
     if problems:
@@ -71,6 +73,21 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         description=model.description.strip(),
         source=model.source.strip(),
     )
+
+
+def _available(
+    technology: TechnologyModel | None, document: Document, problems: list[str]
+) -> TechnologyModel | None:
+    """The technology; without a package that it names, an error and the tables to go on with."""
+    if technology is None or "hwcomponents" not in (technology.source, technology.mac_source):
+        return technology
+    try:
+        find_package()
+    except Unavailable as error:
+        key = "source" if technology.source == "hwcomponents" else "mac_source"
+        problems.append(document.problem(("technology", key), str(error)))
+        return technology.model_copy(update={"source": "tables", "mac_source": None})
+    return technology
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from .arithmetic import LEAST_BFLOAT, Register, Unit, mac, node_factor, register, vector_lane
 from .dram import dram, dram_types
-from .external import Refused, Unavailable
+from .external import Refused, Unavailable, find_package
 from .sram import Macro, sram
 from .wires import wire_energy, wire_source
 
@@ -15,6 +15,7 @@ __all__ = [
     "Unit",
     "dram",
     "dram_types",
+    "find_package",
     "mac",
     "node_factor",
     "register",

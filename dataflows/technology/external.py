@@ -34,7 +34,7 @@ class Answer:
 
 
 @lru_cache(maxsize=1)
-def package() -> Any:
+def find_package() -> Any:
     """The package.
 
     Raises:
@@ -104,7 +104,7 @@ def _operator(name: str, node_nm: float, **widths: int) -> Answer:
 
 def _model(name: str, **attributes: float) -> Any:
     """The package's best model of a component."""
-    known = package()
+    known = find_package()
     try:
         return known.get_model(name, attributes, ["read"])
     except Exception as error:  # its models raise anything, Exception itself included

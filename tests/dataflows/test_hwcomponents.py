@@ -194,16 +194,18 @@ def test_a_figure_that_the_package_refuses(package: StandIn, monkeypatch: Any) -
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
-        ({"technology": ", source: hwcomponents"}, "x.yaml:4: dram: "),
-        ({"technology": ", mac_source: hwcomponents"}, "x.yaml:12: sub_accelerators[0].mac: "),
+        ({"technology": ", source: hwcomponents"}, "x.yaml:2: technology.source: "),
+        ({"technology": ", mac_source: hwcomponents"}, "x.yaml:2: technology.mac_source: "),
         ({"dram": ", derive: hwcomponents"}, "x.yaml:4: dram: "),
         ({"register": ", derive: hwcomponents"}, "x.yaml:9: sub_accelerators[0].memories[0]: "),
+        ({"mac": ", derive: hwcomponents"}, "x.yaml:12: sub_accelerators[0].mac: "),
         ({"vector": ", derive: hwcomponents"}, "x.yaml:13: sub_accelerators[0].vector: "),
     ],
 )
 def test_a_missing_package_is_named(changes: dict[str, str], where: str) -> None:
     with pytest.raises(SpecError) as caught:
         load(**changes)
+    assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(where)
     assert "`hwcomponents`, which is not installed" in str(caught.value)
     assert "pip install 'chiploom[hwcomponents]'" in str(caught.value)
