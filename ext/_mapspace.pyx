@@ -12,7 +12,6 @@ Layout of the problem arrays: see `simulator/problem.py`, which packs them.
 import numpy as np
 
 from libc.math cimport ceil, INFINITY
-from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 include "problem.pxi"
@@ -29,12 +28,14 @@ cdef class Kernel:
     """
 
     cdef Problem p
+    cdef Arena arena
 
     def __init__(self, long[::1] integers, double[::1] reals):
         cdef int m, x, d, at
         cdef Problem* p = &self.p
         cdef Memory* memory
         memset(p, 0, sizeof(Problem))
+        self.arena = Arena()
         for d in range(ND):
             p.sizes[d] = integers[d]
             p.sequential[d] = <int>integers[16 + d]
@@ -121,14 +122,37 @@ cdef class Kernel:
         Arguments as of `best_temporal`. INFINITY where nothing fits.
         """
         cdef Space s
+        cdef Certifier c
+        cdef double found
+        cdef Arena arena = self.borrow()
+        try:
+            c = self.certifier(arena, &s, spatial, sizes, objective, macs_energy)
+            with nogil:
+                found = c.look()
+        finally:
+            arena.taken = 0
+        return found
+
+    cdef Arena borrow(self):
+        """The memory of this kernel, or more where another thread is using it."""
+        cdef Arena arena = self.arena
+        if arena.taken:
+            arena = Arena()
+        arena.clear()
+        arena.taken = 1
+        return arena
+
+    cdef Certifier certifier(self, Arena arena, Space* s, long[:, ::1] spatial, list sizes, int objective,
+                             double macs_energy):
+        """Ready to search, with its tables laid out."""
         cdef Certifier c = Certifier()
-        make_space(&self.p, spatial, &s)
+        make_space(&self.p, spatial, s)
         c.search = Search()
-        c.search.prepare(&self.p, &s, sizes)
+        c.search.prepare(arena, &self.p, s, sizes)
         c.p = &self.p
         c.objective = objective
         c.energy_offset = macs_energy
-        return c.look()
+        return c
 
     def best_temporal(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy,
                       double known, int rounds, long nodes):
@@ -149,17 +173,20 @@ cdef class Kernel:
             or nothing found beats `known`; value is infinite where nothing fits.
         """
         cdef Space s
-        cdef Certifier c = Certifier()
+        cdef Certifier c
+        cdef Arena arena = self.borrow()
+        try:
+            c = self.certifier(arena, &s, spatial, sizes, objective, macs_energy)
+            return self.certified(c, known, rounds, nodes)
+        finally:
+            arena.taken = 0
+
+    cdef tuple certified(self, Certifier c, double known, int rounds, long nodes):
+        """As `best_temporal` returns it."""
         cdef long loops[2 * MAXLOOPS]
         cdef long bounds[NO][MAXMEM]
         cdef int n, x, j
         cdef double bound
-        make_space(&self.p, spatial, &s)
-        c.search = Search()
-        c.search.prepare(&self.p, &s, sizes)
-        c.p = &self.p
-        c.objective = objective
-        c.energy_offset = macs_energy
         c.node_budget = nodes
         c.value = known
         c.found = known < INFINITY

@@ -48,14 +48,6 @@ cdef class Certifier:
     cdef Choice trail[NO][MAXMEM]
     cdef int stopped                  # the budget ran out
 
-    def __cinit__(self):
-        memset(self.table, 0, sizeof(self.table))
-
-    def __dealloc__(self):
-        cdef int k
-        for k in range(MAXTABLES):
-            free(self.table[k])
-
     # -- the objective --------------------------------------------------------------------------
     cdef double objective_of(self, double energy, double cycles) noexcept nogil:
         """Of dynamic energy and cycles; cycles are whole."""
@@ -195,9 +187,7 @@ cdef class Certifier:
         """Remember the present `best`, for `close_gap`."""
         cdef long bytes = self.search.total_states * self.search.lat.points * sizeof(double)
         cdef int k = self.table_count
-        self.table[k] = <double*>malloc(bytes)
-        if self.table[k] == NULL:
-            raise MemoryError("the mapper's tables")
+        self.table[k] = <double*>self.search.room(bytes)
         memcpy(self.table[k], self.search.best, bytes)
         self.table_weights[k] = self.search.weights
         self.table_base[k] = self.search.weighted_base()

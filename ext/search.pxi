@@ -12,6 +12,8 @@ cdef struct Lattice:
     long points
     int before[ND][MAXSIZES][MAXSIZES]  # smaller tile sizes that a loop can grow from
     int befores[ND][MAXSIZES]
+    int active[ND]                      # dims with more than one tile size
+    int actives
     char grows[ND][MAXSIZES][MAXSIZES]  # [from][to]: equal, or a loop can grow one into the other
 
 
@@ -55,10 +57,42 @@ cdef struct Choice:                     # how a mapping closes a link
     int order                           # closings before this one, innermost first
 
 
+cdef class Arena:
+    """Memory that one search after the other lays its tables in."""
+
+    cdef list blocks                    # of bytearrays
+    cdef int block
+    cdef long used                      # of the present block
+    cdef int taken                      # a search is using it
+
+    def __cinit__(self):
+        self.blocks = []
+        self.clear()
+
+    cdef void clear(self):
+        self.block = 0
+        self.used = 0
+
+    cdef void* room(self, long bytes) except NULL:
+        """Uninitialised, valid until `clear`."""
+        cdef bytearray block
+        bytes = (bytes + 63) // 64 * 64
+        while self.block < len(self.blocks):
+            block = self.blocks[self.block]
+            if self.used + bytes <= len(block):
+                self.used += bytes
+                return <char*>block + self.used - bytes
+            self.block += 1
+            self.used = 0
+        self.blocks.append(bytearray(max(bytes, 1 << 22)))
+        return self.room(bytes)
+
+
 cdef class Search:
     """One spatial mapping's lattice. `best[state, tile]` is the least cost of having closed the
     links that `state` counts at tiles inside `tile`."""
 
+    cdef Arena arena
     cdef Problem* p
     cdef Space* s
     cdef Lattice lat
@@ -76,49 +110,21 @@ cdef class Search:
     cdef long runs
 
     def __cinit__(self):
-        self.best = NULL
-        self.forbidden = NULL
-        self.reduced = NULL
         memset(self.slide, 0, sizeof(self.slide))
         memset(self.link, 0, sizeof(self.link))
 
-    def __dealloc__(self):
-        cdef int x, j, v, d
-        cdef Link* link
-        for x in range(NO):
-            for j in range(MAXMEM):
-                link = &self.link[x][j]
-                free(link.child_all)
-                free(link.is_replaced)
-                for v in range(2):
-                    free(link.terms[v])
-                    free(link.cost[v])
-                    free(link.open[v])
-                    for d in range(4):
-                        free(link.slid[v][d])
-                for d in range(4):
-                    free(link.slid_open[d])
-        for x in range(2):
-            for j in range(2):
-                for v in range(2):
-                    free(self.slide[x][j][v])
-        free(self.best)
-        free(self.forbidden)
-        free(self.reduced)
-
     cdef void* room(self, long bytes) except NULL:
-        cdef void* found = malloc(bytes)
-        if found == NULL:
-            raise MemoryError("the mapper's tables")
-        return found
+        return self.arena.room(bytes)
 
-    cdef int prepare(self, Problem* p, Space* s, list sizes) except -1:
+    cdef int prepare(self, Arena arena, Problem* p, Space* s, list sizes) except -1:
         """Lay out the tables and fill what does not depend on weights."""
         cdef int d, i, k, x, j, f
         cdef long[::1] values
+        self.arena = arena
         self.p = p
         self.s = s
         self.lat.points = 1
+        self.lat.actives = 0
         for d in range(ND):
             values = sizes[d]
             if values.shape[0] > MAXSIZES:
@@ -137,6 +143,9 @@ cdef class Search:
                         self.lat.before[d][i][self.lat.befores[d][i]] = k
                         self.lat.befores[d][i] += 1
                         self.lat.grows[d][k][i] = 1
+            if self.lat.count[d] > 1:
+                self.lat.active[self.lat.actives] = d
+                self.lat.actives += 1
         self.total_states = 1
         for x in range(NO):
             self.states[x] = p.levels[x]
@@ -266,6 +275,7 @@ cdef class Search:
         cdef long at, size
         cdef double value[6]
         cdef double child_first, parent_first, child_size, parent_size, first
+        cdef double fixed_child = 1, fixed_parent = 1, fixed_child_visits = 1, fixed_parent_visits = 1
         fix(p, s, x, j, &link.fixed)
         child_size = plain_elements(p, s, link.child, x, 0)
         parent_size = child_size
@@ -286,6 +296,12 @@ cdef class Search:
                 elif not (x == I and d >= OY):
                     child_tile[d][a] = first_of(s, link.child, d, size)
                     parent_tile[d][a] = first_of(s, link.parent, d, size)
+        for d in range(ND):  # dims with one tile size count the same everywhere
+            if self.lat.count[d] == 1:
+                fixed_child *= child_tile[d][0]
+                fixed_parent *= parent_tile[d][0]
+                fixed_child_visits *= child_visits[d][0]
+                fixed_parent_visits *= parent_visits[d][0]
         if x == I:
             for axis in range(2):
                 for a in range(self.lat.count[OY + axis]):
@@ -296,25 +312,30 @@ cdef class Search:
         for at in range(self.lat.points):
             for k in range(6):
                 value[k] = 1
+            value[4] = fixed_child
+            value[5] = fixed_parent
             first = 1
             legal = self.forbidden[at] == 0
             whole = 1
             complete = 1
             link.folds[at] = 1
-            for d in range(ND):
+            for k in range(self.lat.actives):
+                d = self.lat.active[k]
                 a = digit[d]
-                value[0] *= child_visits[d][a]
-                value[1] *= parent_visits[d][a]
-                value[4] *= child_tile[d][a]
-                value[5] *= parent_tile[d][a]
                 link.folds[at] *= folds[d][a]
                 if RELEVANT[x][d]:
+                    value[4] *= child_tile[d][a]
+                    value[5] *= parent_tile[d][a]
                     whole &= <int>(a == self.lat.count[d] - 1)
                     if a > 0 and not memory.tiled[x][d]:
                         legal = 0
                 else:
+                    value[0] *= child_visits[d][a]
+                    value[1] *= parent_visits[d][a]
                     first *= folds[d][a]
                     complete &= <int>(a == self.lat.count[d] - 1)
+            value[0] *= fixed_child_visits
+            value[1] *= fixed_parent_visits
             if x == I:
                 for axis in range(2):
                     a = digit[OY + axis]
@@ -333,7 +354,8 @@ cdef class Search:
             link.parent_tile[at] = value[5]
             link.is_replaced[at] = not whole
             link.legal_tile[at] = legal
-            for d in range(ND):  # the next tile
+            for k in range(self.lat.actives):  # the next tile
+                d = self.lat.active[k]
                 digit[d] += 1
                 if digit[d] < self.lat.count[d]:
                     break
@@ -527,22 +549,39 @@ cdef class Search:
                     for v in range(link.variants):
                         for d in range(4):
                             if link.slid[v][d] != NULL:
-                                self.weigh_slides(j, d, v)
+                                self.weigh_slides(j, d, v, w)
 
-    cdef void weigh_slides(self, int j, int d, int v) noexcept nogil:
+    cdef void weigh_slides(self, int j, int d, int v, double* w) noexcept nogil:
+        """Weighted cost of closing I's link at smaller tiles and sliding up to each one."""
         cdef Link* link = &self.link[I][j]
         cdef Base base
-        cdef Terms terms
-        cdef long at, inner, n = self.lat.points
-        cdef int to, k, source
+        cdef Terms t
+        cdef long at, inner, n = self.lat.points, stride = self.lat.stride[OY + d]
+        cdef int axis = d % 2, kind = d // 2, fixed = (OY if d // 2 else FY) + d % 2
+        cdef int to, k, source, other, sizes = self.lat.count[OY + d], others = self.lat.count[fixed]
+        cdef double* table = self.slide[axis][kind][0]
+        cdef double plain
         for at in range(n):
             to = self.digit(OY + d, at)
+            if to == 0:
+                continue
+            other = self.digit(fixed, at)
             for k in range(self.lat.befores[OY + d][to]):
                 source = self.lat.before[OY + d][to][k]
-                inner = at - (to - source) * self.lat.stride[OY + d]
+                inner = at - (to - source) * stride
+                if not link.legal_tile[inner]:
+                    continue
+                if not self.has_terms:  # energy goes with the positions fetched
+                    plain = table[(source * sizes + source) * others + other]
+                    link.slid[v][d][source * n + at] = 0 if plain == 0 else \
+                        link.cost[v][inner] / plain * table[(source * sizes + to) * others + other]
+                    continue
                 self.load_sliding(j, OY + d, inner, at, &base)
-                terms_of(self.p, I, j, &link.fixed, &base, link.variant_doubled[v], &terms)
-                link.slid[v][d][source * n + at] = self.weighted(I, j, &terms)
+                terms_of(self.p, I, j, &link.fixed, &base, link.variant_doubled[v], &t)
+                link.slid[v][d][source * n + at] = (
+                    w[0] * t.energy + w[1] * t.around + w[2] * t.serial
+                    + self.weights.array * self.p.skew * t.folds + w[3] * t.child_read
+                    + w[4] * t.child_write + w[5] * t.parent_read + w[6] * t.parent_write)
 
     cdef inline int fits(self, int x, int j, int v, long at, int whole) noexcept nogil:
         """Whether a variant of a link may close here; `whole`: the level holds final outputs."""
@@ -662,7 +701,7 @@ cdef class Search:
         links are closed at it. INFINITY where nothing fits.
         """
         cdef int digit[ND]
-        cdef int d, i, k
+        cdef int d, g, i, k
         cdef long at, here, states = self.total_states
         cdef double* row
         cdef double* source
@@ -677,7 +716,8 @@ cdef class Search:
                 row[here] = INFINITY
             if self.forbidden[at] == 0:
                 row[0] = 0
-                for d in range(ND):
+                for g in range(self.lat.actives):
+                    d = self.lat.active[g]
                     i = digit[d]
                     for k in range(self.lat.befores[d][i]):
                         source = self.best + (at - (i - self.lat.before[d][i][k]) * self.lat.stride[d]) * states
@@ -686,7 +726,8 @@ cdef class Search:
                             row[here] = value if value < row[here] else row[here]
                 self.close_sliding(at, digit, row)
                 self.close_links(at, row)
-            for d in range(ND):  # the next tile
+            for k in range(self.lat.actives):  # the next tile
+                d = self.lat.active[k]
                 digit[d] += 1
                 if digit[d] < self.lat.count[d]:
                     break
