@@ -13,7 +13,7 @@ class Kernel:
     ) -> tuple[int, float, int, int, int, int, float, _Integers, _Integers]: ...
     def first_bound(
         self, spatial: _Integers, sizes: list[_Integers], objective: int, macs_energy: float
-    ) -> float: ...
+    ) -> tuple[float, float]: ...
     def best_temporal(
         self,
         spatial: _Integers,
@@ -21,6 +21,8 @@ class Kernel:
         objective: int,
         macs_energy: float,
         known: float,
+        least_energy: float,
+        hint: int,
         rounds: int,
         nodes: int,
     ) -> tuple[float, float, Any, Any, Any, int, int]: ...

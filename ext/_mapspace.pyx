@@ -119,19 +119,22 @@ cdef class Kernel:
     def first_bound(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy):
         """What no mapping with this spatial part can beat, from one weighting: a quick look.
 
-        Arguments as of `best_temporal`. INFINITY where nothing fits.
+        Arguments as of `best_temporal`.
+
+        Returns:
+            (bound, dynamic energy in pJ that none is below): INFINITY where nothing fits.
         """
         cdef Space s
         cdef Certifier c
-        cdef double found
+        cdef double found, least_energy
         cdef Arena arena = self.borrow()
         try:
             c = self.certifier(arena, &s, spatial, sizes, objective, macs_energy)
             with nogil:
-                found = c.look()
+                found = c.look(&least_energy)
         finally:
             arena.taken = 0
-        return found
+        return found, least_energy
 
     cdef Arena borrow(self):
         """The memory of this kernel, or more where another thread is using it."""
@@ -155,7 +158,7 @@ cdef class Kernel:
         return c
 
     def best_temporal(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy,
-                      double known, int rounds, long nodes):
+                      double known, double least_energy, int hint, int rounds, long nodes):
         """The best temporal mapping for one spatial mapping.
 
         Args:
@@ -164,6 +167,8 @@ cdef class Kernel:
             objective: 0 latency, 1 energy, 2 energy-delay product.
             macs_energy: pJ of all multiply-accumulates.
             known: a value already reached elsewhere; what cannot beat it is not looked at.
+            least_energy: as `first_bound` gave it, or 0.
+            hint: the memory that is likely to limit the cycles, -1 for none.
             rounds: weightings to ask for at most, in each direction.
             nodes: closings to try at most where a gap stays.
 
@@ -177,28 +182,28 @@ cdef class Kernel:
         cdef Arena arena = self.borrow()
         try:
             c = self.certifier(arena, &s, spatial, sizes, objective, macs_energy)
-            return self.certified(c, known, rounds, nodes)
+            return self.certified(c, known, least_energy, hint, rounds, nodes)
         finally:
             arena.taken = 0
 
-    cdef tuple certified(self, Certifier c, double known, int rounds, long nodes):
+    cdef tuple certified(self, Certifier c, double known, double least_energy, int hint, int rounds, long nodes):
         """As `best_temporal` returns it."""
         cdef long loops[2 * MAXLOOPS]
         cdef long bounds[NO][MAXMEM]
         cdef int n, x, j
         cdef double bound
-        c.node_budget = nodes
         c.value = known
         c.found = known < INFINITY
         memset(c.choices, 255, sizeof(c.choices))  # order -1 everywhere: none taken yet
-        if not c.certify(rounds):
+        cdef int done = c.certify(rounds, least_energy, hint)
+        if done == 0:
             return INFINITY, INFINITY, None, None, None, c.search.runs, 0
         bound = c.bound()
-        if nodes > 0 and bound < c.value * (1 - 1e-9):
+        if done < 2 and nodes > 0 and bound < c.value * (1 - 1e-9):
             with nogil:
-                c.close_gap()
-            if not c.stopped:
-                bound = c.value
+                done = 1 + c.close_gap(nodes)
+        if done == 2:
+            bound = c.value
         if bound > c.value:
             bound = c.value
         if not c.found or c.value >= known:

@@ -13,6 +13,7 @@ cdef enum:
 cdef enum:
     MAXLINES = 24
     MAXTABLES = 4
+    GLANCE = 24                   # closings tried before more weightings are asked for
 
 
 cdef struct Line:                 # energy * E + cycles * L >= least
@@ -47,6 +48,7 @@ cdef class Certifier:
     cdef long nodes, node_budget
     cdef Choice trail[NO][MAXMEM]
     cdef int stopped                  # the budget ran out
+    cdef double least_energy          # no mapping's dynamic energy is below
 
     # -- the objective --------------------------------------------------------------------------
     cdef double objective_of(self, double energy, double cycles) noexcept nogil:
@@ -289,12 +291,13 @@ cdef class Certifier:
         self.lines[0].least = self.search.base.array
         self.lines[1].energy = 1
         self.lines[1].cycles = 0
-        self.lines[1].least = self.search.base.energy
+        self.lines[1].least = self.least_energy
         self.line_count = 2
 
-    cdef double look(self) noexcept nogil:
-        """A bound from the weighting that tells most for its time."""
+    cdef double look(self, double* least_energy) noexcept nogil:
+        """A bound from the weighting that tells most for its time, and one of the energy."""
         cdef double least
+        self.least_energy = self.search.base.energy
         self.draw_axes()
         memset(&self.search.weights, 0, sizeof(Weights))
         if self.objective == LATENCY:
@@ -303,23 +306,46 @@ cdef class Certifier:
             self.search.weights.energy = 1
         self.search.weigh()
         least = self.search.run()
+        least_energy[0] = 0
         if least == INFINITY:
             return least
         self.draw_line(least)
         self.line_count += 1
+        least_energy[0] = least if self.objective != LATENCY else 0
         return self.bound()
 
-    cdef int certify(self, int rounds) except -1:
-        """Lines and mappings until bound and best mapping meet or the rounds are used up."""
+    cdef int certify(self, int rounds, double least_known, int hint) except -1:
+        """Lines and mappings until bound and best mapping meet or the rounds are used up.
+
+        least_known: what no mapping's dynamic energy is below. hint: the memory that is likely to
+        limit the cycles, -1 the array. Returns 0 where nothing fits, 2 where
+        every mapping is accounted for.
+        """
         cdef Weights slow, probe, mix
         cdef Sums sums
         cdef double energy = INFINITY, cycles = INFINITY, least_energy, slowest, here_e, here_l, top_e
         cdef int ok, k, tries
+        self.least_energy = larger(least_known, self.search.base.energy)
         self.draw_axes()
         memset(&slow, 0, sizeof(Weights))
         slow.array = 1
         if not self.open_gap():
             return 1
+        if self.found and self.objective == EDP:
+            # Energy and cycles at the scale of the best mapping: this alone rules most out.
+            mix = slow
+            if hint >= 0:
+                mix.array = 0.5
+                mix.read[hint] = 0.5
+            self.scale_cycles(&mix, self.value / self.search.base.array)
+            mix.energy = self.search.base.array
+            ok = self.ask(&mix, &energy, &cycles, &sums)
+            if ok == 0:
+                return 0
+            if not self.open_gap():
+                return 1
+            if self.close_gap(GLANCE):
+                return 2
         if self.objective != LATENCY:
             mix = slow
             mix.energy = 1
@@ -394,8 +420,8 @@ cdef class Certifier:
             weights.write[m] *= factor
 
     # -- enumeration of what is left ------------------------------------------------------------
-    cdef void close_gap(self) noexcept nogil:
-        """Try every mapping that the kept tables do not rule out, up to the node budget."""
+    cdef int close_gap(self, long budget) noexcept nogil:
+        """Try every mapping that the kept tables do not rule out; 0 where the budget ran out."""
         cdef Partial root
         cdef int k
         memset(&root, 0, sizeof(Partial))
@@ -405,14 +431,23 @@ cdef class Certifier:
         root.at = self.search.lat.points - 1
         root.last = NO
         self.stopped = 0
-        self.nodes = 0
+        self.node_budget = self.nodes + budget
         self.descend(&root, 0)
+        return not self.stopped
 
     cdef int ruled_out(self, Partial* state, long row) noexcept nogil:
         """Whether no mapping with these closings can beat the best one."""
-        cdef Line lines[MAXTABLES]
-        cdef int k, m
+        cdef Line lines[MAXTABLES + 2]
+        cdef int k, m, count = self.table_count
         cdef double rest
+        lines[count].energy = 1
+        lines[count].cycles = 0
+        lines[count].least = self.least_energy
+        lines[count + 1].energy = 0
+        lines[count + 1].cycles = 1
+        lines[count + 1].least = self.search.base.array + state.sums.array + state.sums.around
+        for m in range(self.p.memories):
+            lines[count + 1].least += state.sums.serial[m]
         for k in range(self.table_count):
             rest = self.table[k][state.at * self.search.total_states + row]
             if rest == INFINITY:
@@ -422,7 +457,7 @@ cdef class Certifier:
             for m in range(self.p.memories):
                 lines[k].cycles += self.table_weights[k].read[m] + self.table_weights[k].write[m]
             lines[k].least = state.weighted[k] + rest + self.table_base[k]
-        return self.bound_of(lines, self.table_count) >= self.value * (1 - 1e-9)
+        return self.bound_of(lines, count + 2) >= self.value * (1 - 1e-9)
 
     cdef void descend(self, Partial* state, int depth) noexcept nogil:
         """Close one more link, at any tile inside the present one."""

@@ -87,23 +87,26 @@ def map_nest(problem: Problem, objective: Objective, effort: EffortName = "norma
         probe = Mapping.in_space(spatial)
         steps = [probe.steps(problem.nest, dim) for dim in DIMS]
         placed, sizes = problem.arrays(probe)[0], tile_sizes(problem, steps, limits)
-        least = problem.kernel.first_bound(placed, sizes, number, macs_energy)
-        options.append((least, len(options), spatial, placed, sizes))
+        least, energy = problem.kernel.first_bound(placed, sizes, number, macs_energy)
+        options.append((least, len(options), energy, spatial, placed, sizes))
     # The most promising first: what it reaches rules most of the others out.
     options.sort()
-    best, known, bound = None, math.inf, math.inf
+    best, known, bound, hint = None, math.inf, math.inf, -1
+    names = [memory.name for memory in problem.sub.memories]
     runs, nodes = len(options), 0
-    for least, _, spatial, placed, sizes in options:
+    for least, _, energy, spatial, placed, sizes in options:
         if least >= known * (1 - TOLERANCE):
             break
         _, proven, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
-            placed, sizes, number, macs_energy, known, limits.rounds, limits.nodes
+            placed, sizes, number, macs_energy, known, energy, hint, limits.rounds, limits.nodes
         )
         runs, nodes = runs + asked, nodes + tried
         bound = min(bound, proven)
         if loops is not None:
             best = mapping_of(problem, spatial, loops, bounds, doubled)
-            known = value_of(problem, evaluate(problem, best), objective)
+            cost = evaluate(problem, best)
+            known = value_of(problem, cost, objective)
+            hint = names.index(cost.bound) if cost.bound is not None else -1
     if best is None:
         raise NoMappingError(explain(problem))
     cost = evaluate(problem, best)
