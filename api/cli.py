@@ -50,6 +50,14 @@ Csv = Annotated[
     Path | None,
     typer.Option("--csv", metavar="PATH", help="Write one row per layer; - is standard output."),
 ]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        envvar="CHIPLOOM_CACHE",
+        help="Folder that keeps mappings for later runs; it is made where it does not exist.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")]
 
 
@@ -125,6 +133,7 @@ def simulate(
         Literal["graph", "mapping"] | None,
         typer.Option(help="Print a stage of the pipeline in place of the table."),
     ] = None,
+    cache: Cache = None,
     json: Json = None,
     csv: Csv = None,
     quiet: Quiet = False,
@@ -132,24 +141,29 @@ def simulate(
     """Run networks on an accelerator: cycles, energy and area, per layer and in total."""
     with _user_errors():
         _check_targets(json, csv, "dump" if dump else None)
+        _check_folder(cache)
         from .dataflows import load_spec
 
         accelerator = load_spec(on)
         graphs = [_load(model, dim, bits, strict) for model in models]
         from .reports import dump as dumps
         from .reports.progress import layer_progress
+        from .simulator.cache import MappingCache
         from .simulator.simulate import simulate as run
 
         if dump == "graph":
             print("\n".join(dumps.graph_text(graph) for graph in graphs), end="")
-        with layer_progress(hidden=quiet) as progress:
+        with layer_progress(hidden=quiet) as progress, MappingCache(path=cache) as mappings:
             result = run(
                 graphs,
                 accelerator,
                 objective=objective,
                 fidelity=fidelity,
+                cache=mappings,
                 progress=progress,
             )
+        if not quiet:
+            _remark(mappings.notes)
         if dump == "mapping":
             print(dumps.mapping_text(result), end="")
         if dump is None and not (quiet or _is_stdout(json) or _is_stdout(csv)):
@@ -232,6 +246,14 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
+def _remark(notes: Sequence[str]) -> None:
+    """What the user should know, though the answer stands."""
+    from .reports.text import printable
+
+    for note in notes:
+        print(f"chiploom: note: {printable(note)}", file=sys.stderr)
+
+
 def _abandon_output() -> int:
     """The reader has gone, which is its right: `chiploom … | head`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -285,6 +307,14 @@ def _check_targets(json: Path | None, csv: Path | None = None, dump: str | None 
             raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
         if not os.access(target if target.exists() else target.parent, os.W_OK):
             raise InputError(f"{option} {target}: no permission to write there")
+
+
+def _check_folder(folder: Path | None) -> None:
+    """Refuse a cache that is no folder."""
+    from .frontend.errors import InputError
+
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"--cache {folder}: expected a folder, found a file; name another one")
 
 
 def _write(target: Path, text: str) -> None:

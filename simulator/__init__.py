@@ -1,6 +1,7 @@
 """Mapping and cost: the mapper, the analytic model, simulation of whole networks."""
 
 from .bounds import Roofline, roofline
+from .cache import CacheCounts, MappingCache
 from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapper import Mapped, map_nest
@@ -8,14 +9,17 @@ from .mapping import Loop, Mapping, Unroll
 from .problem import Problem
 from .result import Fidelity, LayerResult, ModelSummary, Objective, Result, SpecSummary
 from .simulate import Progress, simulate
+from .sweep import Sweep, SweepCounts, sweep
 
 __all__ = [
+    "CacheCounts",
     "Cost",
     "Fidelity",
     "LayerResult",
     "Loop",
     "Mapped",
     "Mapping",
+    "MappingCache",
     "ModelSummary",
     "NoMappingError",
     "Objective",
@@ -24,9 +28,12 @@ __all__ = [
     "Result",
     "Roofline",
     "SpecSummary",
+    "Sweep",
+    "SweepCounts",
     "Unroll",
     "evaluate",
     "map_nest",
     "roofline",
     "simulate",
+    "sweep",
 ]

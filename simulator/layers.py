@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from ..dataflows.accelerator import Accelerator, Memory, SubAccelerator
 from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLayer, VectorLayer
-from ..frontend.nest import DIMS, Operand, OperandBits
+from ..frontend.nest import DIMS, LoopNest, Operand, OperandBits
 from .bounds import roofline
-from .mapper import map_nest
+from .cache import MappingCache
 from .problem import Problem
 from .result import Fidelity, Kind, LayerResult, Objective
 
@@ -142,17 +142,23 @@ def leakage_per_cycle(accelerator: Accelerator) -> float:
 
 def problem_of(layer: ComputeLayer, sub: SubAccelerator, accelerator: Accelerator) -> Problem:
     """A layer's loop nest at the widths that the datapath takes."""
+    return deployed(layer.nest, layer.bits, sub, leakage_per_cycle(accelerator))
+
+
+def deployed(nest: LoopNest, widths: OperandBits, sub: SubAccelerator, leakage: float) -> Problem:
+    """A loop nest at the widths that the datapath takes; the chip leaks `leakage` pJ a cycle."""
     bits = OperandBits(
-        min(layer.bits.W, sub.precision.W),
-        min(layer.bits.I, sub.precision.I),
-        min(layer.bits.O, sub.precision.O),
+        min(widths.W, sub.precision.W),
+        min(widths.I, sub.precision.I),
+        min(widths.O, sub.precision.O),
     )
-    psum = max(sub.precision.psum, bits.O)
-    return Problem(layer.nest, bits, psum, sub, leakage_per_cycle(accelerator))
+    return Problem(nest, bits, max(sub.precision.psum, bits.O), sub, leakage)
 
 
-def compute_cost(problem: Problem, objective: Objective, fidelity: Fidelity) -> LayerCost:
-    """The cost of a loop nest alone.
+def compute_cost(
+    problem: Problem, objective: Objective, fidelity: Fidelity, cache: MappingCache
+) -> LayerCost:
+    """The cost of a loop nest alone; its mapping comes from the cache.
 
     Raises:
         NoMappingError: no mapping is legal.
@@ -164,7 +170,7 @@ def compute_cost(problem: Problem, objective: Objective, fidelity: Fidelity) -> 
         bound = f"memory:{sub.dram.name}" if least.memory_bound else "compute"
         cycles, text, optimal, lower = least.cycles, "", False, least.of(objective)
     else:
-        found = map_nest(problem, objective)
+        found = cache.map(problem, objective)
         read, written, network = (
             found.cost.read_bits,
             found.cost.write_bits,

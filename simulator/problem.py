@@ -27,6 +27,7 @@ from ..frontend.nest import DIMS, OPERANDS, LoopNest, OperandBits
 from .mapping import Mapping
 
 HEADER: Final = 36
+LAYER_INTEGERS: Final = 28  # of the header; the others describe the sub-accelerator
 PER_MEMORY: Final = 36
 BUFFERING: Final = {"single": 0, "double": 1, "auto": 2}
 

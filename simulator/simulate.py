@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 
 from ..dataflows.accelerator import Accelerator, SubAccelerator
 from ..frontend.graph import ComputeLayer, Layer, LayerGraph
 from ..frontend.nest import LoopNest, OperandBits
+from .cache import MappingCache
 from .errors import NoMappingError
 from .layers import LayerCost, compute_cost, problem_of, streamed_cost
 from .problem import Problem
@@ -20,6 +20,7 @@ from .result import (
     Result,
     SpecSummary,
 )
+from .threads import completed
 
 #: done, total, name of the layer just finished
 Progress = Callable[[int, int, str], None]
@@ -31,6 +32,7 @@ def simulate(
     *,
     objective: Objective = "edp",
     fidelity: Fidelity = "analytic",
+    cache: MappingCache | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Cost of one or more networks, layer by layer in topological order.
@@ -41,13 +43,16 @@ def simulate(
     Args:
         objective: what the mapper minimises for every layer.
         fidelity: `analytic`, or `roofline` for bounds that no mapping can beat.
+        cache: mappings of earlier and later runs; one of its own by default. The result does not
+            depend on what it holds.
         progress: called after every distinct layer.
 
     Raises:
         NoMappingError: a layer fits no sub-accelerator.
     """
     networks = [graphs] if isinstance(graphs, LayerGraph) else list(graphs)
-    mapped = _map_all(networks, accelerator, objective, fidelity, progress)
+    cache = MappingCache() if cache is None else cache
+    mapped = _map_all(networks, accelerator, objective, fidelity, cache, progress)
     results: list[LayerResult] = []
     cycle = 0
     for graph in networks:
@@ -74,6 +79,7 @@ def _map_all(
     accelerator: Accelerator,
     objective: Objective,
     fidelity: Fidelity,
+    cache: MappingCache,
     progress: Progress | None,
 ) -> Costs:
     """Every distinct (loop nest, widths, sub-accelerator), mapped once, on all cores."""
@@ -84,15 +90,15 @@ def _map_all(
                 problem = problem_of(layer, sub, accelerator)
                 names.setdefault(_key(problem), (problem, layer.name))
     costs: Costs = {}
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        jobs = {
-            pool.submit(_attempt, problem, objective, fidelity): key
-            for key, (problem, _) in names.items()
-        }
-        for done, job in enumerate(as_completed(jobs), start=1):
-            costs[jobs[job]] = job.result()
+    keys = list(names)
+    tasks = [partial(_attempt, names[key][0], objective, fidelity, cache) for key in keys]
+    try:
+        for done, (number, cost) in enumerate(completed(tasks), start=1):
+            costs[keys[number]] = cost
             if progress is not None:
-                progress(done, len(jobs), names[jobs[job]][1])
+                progress(done, len(tasks), names[keys[number]][1])
+    finally:
+        cache.flush()
     return costs
 
 
@@ -101,10 +107,10 @@ def _key(problem: Problem) -> Key:
 
 
 def _attempt(
-    problem: Problem, objective: Objective, fidelity: Fidelity
+    problem: Problem, objective: Objective, fidelity: Fidelity, cache: MappingCache
 ) -> LayerCost | NoMappingError:
     try:
-        return compute_cost(problem, objective, fidelity)
+        return compute_cost(problem, objective, fidelity, cache)
     except NoMappingError as error:
         return error  # another sub-accelerator may take the layer
 

@@ -68,14 +68,48 @@ def _maximal(options: list[Factors], left: dict[Dim, int]) -> list[Factors]:
 
 def unrollings(nest: LoopNest, sub: SubAccelerator) -> list[tuple[Unroll, ...]]:
     """All spatial mappings, the one with the fewest compute steps first."""
-    start: dict[Dim, int] = {dim: 1 if dim in nest.sequential else nest[dim] for dim in DIMS}
+    return list(_unrollings(nest.sizes, nest.sequential, sub.axes))
+
+
+def useful_sizes(nest: LoopNest, sub: SubAccelerator) -> tuple[int, ...]:
+    """For every axis the most PEs that an unrolling uses.
+
+    Axes of these sizes have the same unrollings. Every kept one still fits. An option along an
+    axis that is left out was dominated, and so it is by a kept one, as dominance is transitive;
+    which options along an axis are balanced does not depend on how many PEs lie beyond them.
+    """
+    return _useful_sizes(nest.sizes, nest.sequential, sub.axes)
+
+
+@lru_cache(maxsize=4096)
+def _useful_sizes(
+    sizes: tuple[int, ...], sequential: tuple[Dim, ...], axes: tuple[Axis, ...]
+) -> tuple[int, ...]:
+    most = {axis.name: 1 for axis in axes}
+    for chosen in _unrollings(sizes, sequential, axes):
+        used: dict[str, int] = {}
+        for unroll in chosen:
+            used[unroll.axis] = used.get(unroll.axis, 1) * unroll.factor
+        for name, count in used.items():
+            most[name] = max(most[name], count)
+    return tuple(most.values())
+
+
+# Large nests on large arrays have thousands of unrollings: not many are kept.
+@lru_cache(maxsize=128)
+def _unrollings(
+    sizes: tuple[int, ...], sequential: tuple[Dim, ...], axes: tuple[Axis, ...]
+) -> tuple[tuple[Unroll, ...], ...]:
+    start: dict[Dim, int] = {
+        dim: 1 if dim in sequential else size for dim, size in zip(DIMS, sizes, strict=True)
+    }
     found: list[tuple[int, tuple[Unroll, ...]]] = []
 
     def place(number: int, chosen: tuple[Unroll, ...], left: dict[Dim, int]) -> None:
-        if number == len(sub.axes):
+        if number == len(axes):
             found.append((math.prod(left.values()), chosen))
             return
-        axis = sub.axes[number]
+        axis = axes[number]
         # A halo dim is unrolled along one axis at most.
         taken = {unroll.dim for unroll in chosen if unroll.dim in HALO}
         free = {dim: 1 if dim in taken else size for dim, size in left.items()}
@@ -88,4 +122,4 @@ def unrollings(nest: LoopNest, sub: SubAccelerator) -> list[tuple[Unroll, ...]]:
     place(0, (), start)
     # Ties go to fewer PEs: the same time with less to feed.
     found.sort(key=lambda item: (item[0], math.prod(u.factor for u in item[1]), repr(item[1])))
-    return [chosen for _, chosen in found]
+    return tuple(chosen for _, chosen in found)

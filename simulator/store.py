@@ -1,0 +1,237 @@
+"""Answers on disk, shared by processes: one SQLite file in a folder.
+
+SQLite rather than a file per answer: a sweep has hundreds of thousands of answers of a few hundred
+bytes, which as files would take a block and an inode each, and whose total could only be bounded
+by listing them all. In write-ahead mode readers never wait for a writer and a transaction is
+seen whole or not at all, however a process ends. (It wants a local disk: where the file system
+cannot lock, SQLite says so and the store is left out.)
+
+A store never stops a run. Whatever is wrong with it (no permission, damage, a full disk, a file of
+somebody else) costs one note, and from then on it answers nothing. Every answer carries a
+checksum, since SQLite has none of its own: a damaged one is no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+FILE: Final = "mappings.sqlite"
+#: "chip", and the layout's number: what tells our files, and those we can read.
+APPLICATION: Final = 0x63686970
+LAYOUT: Final = 1
+
+#: Answers written in one transaction.
+BATCH: Final = 64
+#: Seconds that a writer waits for another process.
+PATIENCE: Final = 5.0
+#: A full store is emptied to this share, the answers first that were not asked for longest.
+KEPT: Final = 0.75
+#: Resolution of when an answer was last asked for, in seconds: reading seldom writes.
+HOUR: Final = 3600
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS answers (
+    key BLOB PRIMARY KEY, answer TEXT NOT NULL, checksum BLOB NOT NULL, used INTEGER NOT NULL
+)
+"""
+_INDEX: Final = "CREATE INDEX IF NOT EXISTS by_age ON answers (used)"
+
+
+class Store:
+    """Texts by key.
+
+    Args:
+        folder: made where it does not exist.
+        max_bytes: size that the file is kept below, but for the last few answers written.
+        note: called, once, with what the user should know.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int, note: Callable[[str], None]) -> None:
+        self._file = folder / FILE
+        self._max_bytes = max_bytes
+        self._note = note
+        self._lock = threading.Lock()
+        self._pending: dict[bytes, str] = {}
+        self._asked: set[bytes] = set()
+        self._writable = True
+        self._damaged = 0
+        self._connection: sqlite3.Connection | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connection = self._open()
+        except (OSError, sqlite3.Error) as error:
+            self._open_for_reading(error)
+
+    # -- opening -----------------------------------------------------------------------------
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connect(f"{self._file.absolute().as_uri()}?mode=rwc")
+        try:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table
+            found = self._check_owner(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 256")
+            connection.execute(f"PRAGMA journal_size_limit = {1 << 20}")
+            connection.execute("BEGIN IMMEDIATE")  # fails here, and not later, if only to be read
+            if not found:
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {LAYOUT}")
+                connection.execute(_TABLE)
+                connection.execute(_INDEX)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_for_reading(self, why: Exception) -> None:
+        """Where nothing can be written, what is there may still be read."""
+        self._writable = False
+        may_write = os.access(self._file, os.W_OK) and os.access(self._file.parent, os.W_OK)
+        if may_write or not self._file.is_file():
+            self._note(f"cache {self._file.parent}: not used: {why}")
+            return
+        # `immutable`: without it, SQLite would want to write beside a file in write-ahead mode.
+        # Should another process write meanwhile, the checksums tell.
+        connection = self._connect(f"{self._file.absolute().as_uri()}?mode=ro&immutable=1")
+        try:
+            self._check_owner(connection)
+        except sqlite3.Error as error:
+            self._note(f"cache {self._file.parent}: not used: {error}")
+            connection.close()
+            return
+        self._connection = connection
+        self._note(f"cache {self._file.parent}: no permission to write; only read")
+
+    @staticmethod
+    def _connect(uri: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+
+    @staticmethod
+    def _check_owner(connection: sqlite3.Connection) -> bool:
+        """Whether the file is ours; False where it is new. Raises where it is another's."""
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        layout = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (application, layout) == (APPLICATION, LAYOUT):
+            return True
+        if application == 0 and layout == 0 and tables == 0:
+            return False
+        raise sqlite3.DatabaseError("another program or version wrote it; choose another folder")
+
+    # -- reading and writing -----------------------------------------------------------------
+    def get(self, key: bytes) -> str | None:
+        """The text kept under a key."""
+        with self._lock:
+            if key in self._pending:
+                return self._pending[key]
+            if self._connection is None:
+                return None
+            try:
+                row = self._connection.execute(
+                    "SELECT answer, checksum, used FROM answers WHERE key = ?", (key,)
+                ).fetchone()
+            except sqlite3.Error as error:
+                self._give_up(error)
+                return None
+            if row is None:
+                return None
+            answer, checksum, used = row
+            if not isinstance(answer, str) or checksum != _checksum(key, answer):
+                self.damaged()
+                return None
+            if used != _hour():
+                self._asked.add(key)
+            return answer
+
+    def put(self, key: bytes, answer: str) -> None:
+        """Keep a text; it is written with the next batch, or by `flush`."""
+        with self._lock:
+            if self._connection is None or not self._writable:
+                return
+            self._pending[key] = answer
+            if len(self._pending) >= BATCH:
+                self._write()
+
+    def damaged(self) -> None:
+        """An answer was unusable: it is found anew and replaced."""
+        if not self._damaged:
+            self._note(f"cache {self._file.parent}: damaged answers are left out and found anew")
+        self._damaged += 1
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        with self._lock:
+            if self._connection is not None and self._writable:
+                self._write()
+
+    def close(self) -> None:
+        """Flush and let go of the file."""
+        self.flush()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def _write(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        hour = _hour()
+        rows = [
+            (key, answer, _checksum(key, answer), hour) for key, answer in self._pending.items()
+        ]
+        asked = [(hour, key) for key in self._asked]
+        if not rows and not asked:
+            return
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", rows)
+            connection.executemany("UPDATE answers SET used = ? WHERE key = ?", asked)
+            self._evict(connection)
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA incremental_vacuum").fetchall()
+        except sqlite3.Error as error:
+            self._give_up(error)
+        self._pending.clear()
+        self._asked.clear()
+
+    def _evict(self, connection: sqlite3.Connection) -> None:
+        """Make room where the file has grown too large."""
+        pages, free, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        held = (pages - free) * size
+        if held <= self._max_bytes:
+            return
+        count = connection.execute("SELECT count(*) FROM answers").fetchone()[0]
+        surplus = count - int(count * KEPT * self._max_bytes / held)
+        connection.execute(
+            "DELETE FROM answers WHERE key IN "
+            "(SELECT key FROM answers ORDER BY used, rowid LIMIT ?)",
+            (surplus,),
+        )
+
+    def _give_up(self, error: sqlite3.Error) -> None:
+        """Go on without the store."""
+        self._note(f"cache {self._file.parent}: no longer used: {error}")
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _checksum(key: bytes, answer: str) -> bytes:
+    return hashlib.blake2b(key + answer.encode(), digest_size=16).digest()
+
+
+def _hour() -> int:
+    return int(time.time()) // HOUR
