@@ -54,6 +54,7 @@ def import_model(
     """Import a parsed model; arguments as of `load_onnx`."""
     from .passes.fuse import fuse
     from .passes.lower import lower
+    from .passes.transposes import read_transposes_in_place
 
     program = normalised(model, dims, bits)
     lowered = lower(program, bits)
@@ -63,7 +64,8 @@ def import_model(
         raise InputError(f"nothing in the network can be costed: {_listed(lowered.not_modelled)}")
     outputs = border(program)
     tensors = _tensors(program, lowered.layers)
-    layers = fuse(lowered.layers, tensors, outputs)
+    layers = read_transposes_in_place(lowered.layers, tensors, outputs)
+    layers = fuse(layers, tensors, outputs)
     used = {tensor for layer in layers for tensor in (*layer.inputs, layer.output)}
     used.update((*program.inputs, *outputs))
     return LayerGraph(

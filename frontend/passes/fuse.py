@@ -16,21 +16,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ..graph import ComputeLayer, FusedWork, Layer, MoveLayer, Tensor, VectorLayer, VectorWork
+from ..operators.costs import ELEMENT
 
-#: Vector operators that work on each element by itself.
-ELEMENTWISE: Final = frozenset(
-    # of one operand
-    {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cast", "CastLike"}
-    | {"Ceil", "Celu", "Clip", "Cos", "Cosh", "DequantizeLinear", "Elu", "Erf", "Exp", "Floor"}
-    | {"Gelu", "HardSigmoid", "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg"}
-    | {"Not", "QuantizeLinear", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid"}
-    | {"Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh"}
-    | {"ThresholdedRelu", "FastGelu", "QuickGelu", "BiasGelu", "ScaledSiLU", "BiasAdd"}
-    | {"QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearWhere"}
-    # of several
-    | {"Add", "And", "BatchNormalization", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"}
-    | {"Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min"}
-    | {"Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Sum", "Where", "Xor"}
+#: Vector operators that work on each element by itself: those whose costs are stated per element,
+#: and those with a rule of their own.
+ELEMENTWISE: Final = (
+    frozenset(ELEMENT)
+    | {"BatchNormalization", "Clip", "Max", "Mean", "Min", "Sum"}
+    | {"BiasAdd", "BiasGelu", "FastGelu", "QuickGelu", "ScaledSiLU"}
+    | {"QuantizeLinear", "DequantizeLinear", "QLinearAdd", "QLinearLeakyRelu", "QLinearMul"}
+    | {"QLinearSigmoid", "QLinearWhere", "QOrderedGelu"}
 )
 
 #: Layers that a region holds at most before it has come back to one tensor.
@@ -89,32 +84,34 @@ class _Fusion:
 
     def grow(self, index: int, output: str) -> _Region:
         """The longest region behind a layer that comes back to one tensor."""
-        done, trial = _Region([], output), _Region([], output)
+        region = _Region([], output)
+        members: list[int] = []  # those of the region, and what may become part of it
+        inside: set[int] = set()
         first = min(self.writers[output])
         made = {output}
         open_tensors = {output}
-        while len(trial.members) - len(done.members) < _REACH:
-            step = self.next_member(made, open_tensors, trial.members, first)
+        while len(members) - len(region.members) < _REACH:
+            step = self.next_member(made, open_tensors, inside, first)
             if step is None:
                 break
-            trial.members.append(step)
-            trial.output = self.layers[step].output
-            made.add(trial.output)
-            open_tensors.add(trial.output)
-            inside = set(trial.members)
+            members.append(step)
+            inside.add(step)
+            last = self.layers[step].output
+            made.add(last)
             open_tensors = {
                 tensor
-                for tensor in open_tensors
+                for tensor in (*open_tensors, last)
                 if tensor in self.kept
-                or tensor == trial.output
+                or tensor == last
                 or not inside.issuperset(self.readers.get(tensor, ()))
             }
-            if open_tensors == {trial.output}:
-                done = _Region(list(trial.members), trial.output)
-        return done
+            if open_tensors == {last}:
+                region.members += members[len(region.members) :]
+                region.output = last
+        return region
 
     def next_member(
-        self, made: set[str], open_tensors: set[str], members: list[int], first: int
+        self, made: set[str], open_tensors: set[str], inside: set[int], first: int
     ) -> int | None:
         """The first layer that reads an open tensor, if it can be fused."""
         if open_tensors & self.kept:
@@ -123,7 +120,7 @@ class _Fusion:
             reader
             for tensor in open_tensors
             for reader in self.readers.get(tensor, ())
-            if reader not in members
+            if reader not in inside
         ]
         if not candidates:
             return None
@@ -132,7 +129,7 @@ class _Fusion:
 
     def fits(self, index: int, made: set[str], first: int) -> bool:
         layer = self.layers[index]
-        if not isinstance(layer, VectorLayer) or layer.op.split("::")[-1] not in ELEMENTWISE:
+        if not isinstance(layer, VectorLayer) or layer.op not in ELEMENTWISE:
             return False
         if index in self.gone or len(self.writers[layer.output]) != 1:
             return False

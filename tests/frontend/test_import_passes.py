@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from chiploom.frontend import LayerGraph, VectorLayer, load_onnx
-from chiploom.frontend.onnx_import import import_model, normalised
-from chiploom.frontend.passes.fuse import fuse
+from chiploom.frontend.onnx_import import import_model
 from chiploom.frontend.passes.views import alias_views
 from chiploom.frontend.program import Node, PassOrderError, Program, TensorType
 
@@ -303,110 +302,6 @@ def test_zeros_fold_into_the_convolution() -> None:
 )
 def test_what_else_folds(op: str, before: str, fill: float, mode: str, folds: bool) -> None:
     assert ("Pad" not in kinds(padded(op, before, fill, mode))) == folds
-
-
-# --- fusion ----------------------------------------------------------------------------------
-
-
-def test_a_residual_addition_is_fused_into_the_later_producer() -> None:
-    nodes = [
-        CONV,
-        node("Conv", ["c", "v"], ["d"], pads=[1, 1, 1, 1]),
-        node("Add", ["c", "d"], ["s"]),
-        node("Relu", ["s"], ["y"]),
-    ]
-    network = load(nodes, X, ["y"], [W, weight("v", (4, 4, 3, 3))])
-    first, second = network.compute_layers
-    assert first.fused == ()
-    assert [(e.work.op, e.read_bits) for e in second.fused] == [("Add", BITS), ("Relu", 0)]
-    assert second.inputs == ("c", "v")
-    assert network.dag.has_edge("c", "d")
-
-
-@pytest.mark.parametrize("swap", [False, True])
-def test_swish_written_as_two_operators(swap: bool) -> None:
-    nodes = [
-        CONV,
-        node("Sigmoid", ["c"], ["s"]),
-        node("Mul", ["s", "c"] if swap else ["c", "s"], ["y"]),
-    ]
-    layer = only(load(nodes, X, ["y"], [W]).layers)
-    assert [(entry.work.op, entry.read_bits) for entry in layer.fused] == [
-        ("Sigmoid", 0),
-        ("Mul", 0),
-    ]
-
-
-def test_gelu_written_out() -> None:
-    nodes = [
-        CONV,
-        node("Div", ["c", "root"], ["a"]),
-        node("Erf", ["a"], ["b"]),
-        node("Add", ["b", "one"], ["d"]),
-        node("Mul", ["c", "d"], ["e"]),
-        node("Mul", ["e", "half"], ["y"]),
-    ]
-    constants = [constant(name, np.float32(1)) for name in ("root", "one", "half")]
-    layer = only(load(nodes, X, ["y"], [W, *constants]).layers)
-    assert fused(layer) == ["Div", "Erf", "Add", "Mul", "Mul"]
-
-
-def test_a_region_that_does_not_come_back_to_one_tensor_is_left() -> None:
-    nodes = [CONV, node("Sigmoid", ["c"], ["s"]), node("Softmax", ["c"], ["t"]),
-             node("Mul", ["s", "t"], ["y"])]  # fmt: skip
-    network = load(nodes, X, ["y"], [W])
-    assert network.compute_layers[0].fused == ()
-    assert kinds(network)[0] == "Conv"
-    assert sum(isinstance(layer, VectorLayer) for layer in network) == 2
-
-
-def test_an_operand_that_is_made_later_is_not_fused() -> None:
-    """Squeeze and excite: the gate is computed from the very tensor that it multiplies."""
-    nodes = [
-        CONV,
-        node("GlobalAveragePool", ["c"], ["g"]),
-        node("Sigmoid", ["g"], ["s"]),
-        node("Mul", ["c", "s"], ["y"]),
-    ]
-    network = load(nodes, X, ["y"], [W])
-    assert kinds(network) == ["Conv", "GlobalAveragePool", "Mul"]
-    assert fused(network.layers[1]) == ["Sigmoid"]
-
-
-def test_fusion_does_not_reach_over_an_output_of_the_network() -> None:
-    network = load([CONV, node("Relu", ["c"], ["y"])], X, ["y", "c"], [W])
-    assert kinds(network) == ["Conv", "Relu"]
-
-
-def test_fusion_into_a_vector_layer_writes_the_last_tensor() -> None:
-    nodes = [node("Softmax", ["x"], ["s"]), node("Cast", ["s"], ["y"], to=10)]
-    (layer,) = vectors(load(nodes, X))
-    assert fused(layer) == ["Cast"]
-    assert layer.write_bits == BITS // 2
-
-
-def test_a_broadcast_result_is_not_fused() -> None:
-    nodes = [node("GlobalAveragePool", ["x"], ["g"]), node("Add", ["g", "x"], ["y"])]
-    assert kinds(load(nodes, X)) == ["GlobalAveragePool", "Add"]
-
-
-def test_work_is_neither_lost_nor_doubled_by_fusion() -> None:
-    made = model([CONV, node("Sigmoid", ["c"], ["s"]), node("Mul", ["c", "s"], ["m"]),
-                  node("Add", ["m", "x"], ["y"])], X, ["y"], [W])  # fmt: skip
-    program = normalised(made, None, None)
-    from chiploom.frontend.onnx_import import _tensors
-    from chiploom.frontend.passes.lower import lower
-
-    layers = lower(program).layers
-    tensors = _tensors(program, layers)
-
-    def work(entries: Any) -> tuple[int, int]:
-        items = [e.work for layer in entries for e in getattr(layer, "fused", ())]
-        items += [layer.work for layer in entries if isinstance(layer, VectorLayer)]
-        return sum(item.simple_ops for item in items), sum(item.special_ops for item in items)
-
-    assert work(fuse(layers, tensors, program.outputs)) == work(layers)
-    assert work(layers) == (256 * 3, 256 * 2)
 
 
 # --- the graph and the passes' contracts -----------------------------------------------------
