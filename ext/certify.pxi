@@ -12,7 +12,7 @@ cdef enum:
 
 cdef enum:
     MAXLINES = 24
-    MAXTABLES = 4
+    MAXTABLES = 8
     GLANCE = 24                   # closings tried before more weightings are asked for
 
 
@@ -114,25 +114,38 @@ cdef class Certifier:
 
     # -- one weighting --------------------------------------------------------------------------
     cdef int ask(self, Weights* weights, double* energy, double* cycles, Sums* sums) except -1:
-        """Add the line of a weighting; energy, cycles and sums of the mapping that lies on it.
+        """Add the line of a weighting; energy, cycles and sums of a mapping that lies on it.
 
-        Returns 0 where no mapping fits at all.
+        Where the mapping's tiles do not fit together it still tells where the line touches. Returns
+        0 where no mapping fits at all, 1 where the line closes the gap (nothing else is set), 2
+        otherwise.
         """
         cdef double least
         cdef Choice choices[NO][MAXMEM]
-        cdef int exact
+        cdef int bound
         if self.line_count == MAXLINES:
             return 1
         self.search.weights = weights[0]
-        least = self.least(choices, &exact)
+        with nogil:
+            self.search.weigh()
+            least = self.search.run()
         if least == INFINITY:
             return 0
+        if self.table_count < MAXTABLES:
+            self.keep_table()
         self.draw_line(least)
         self.line_count += 1
-        if exact:
-            self.search.sums_of(choices, sums)
-            self.take(choices, sums, energy, cycles)
-        return 1 + exact
+        if not self.open_gap():
+            return 1
+        self.search.trace(choices)
+        self.search.sums_of(choices, sums)
+        energy[0] = sums.energy
+        cycles[0] = cycles_of(self.p, sums, &bound)
+        if self.fits_together(choices):
+            self.take(choices, sums)
+        elif not self.found:
+            self.share_out()
+        return 2 if self.open_gap() else 1
 
     cdef void draw_line(self, double least) noexcept nogil:
         """The line of the present weights, as the last one."""
@@ -144,46 +157,14 @@ cdef class Certifier:
             line.cycles += self.search.weights.read[m] + self.search.weights.write[m]
         line.least = least
 
-    cdef int hopeless(self, double least) noexcept nogil:
-        """Whether nothing can beat the best mapping if the present weights' least is this."""
-        if not self.found:
-            return 0
-        self.draw_line(least)
-        return self.bound_of(self.lines, self.line_count + 1) >= self.value * (1 - 1e-9)
-
-    cdef void take(self, Choice choices[NO][MAXMEM], Sums* sums, double* energy, double* cycles) noexcept nogil:
+    cdef void take(self, Choice choices[NO][MAXMEM], Sums* sums) noexcept nogil:
         """Keep a mapping if it is the best so far."""
         cdef int bound
-        cdef double value
-        energy[0] = sums.energy
-        cycles[0] = cycles_of(self.p, sums, &bound)
-        value = self.objective_of(energy[0], cycles[0])
+        cdef double value = self.objective_of(sums.energy, cycles_of(self.p, sums, &bound))
         if not self.found or value < self.value:
             self.found = 1
             self.value = value
             memcpy(self.choices, choices, sizeof(self.choices))
-
-    cdef double least(self, Choice choices[NO][MAXMEM], int* exact) except? -1:
-        """A bound for the present weights, and a mapping that meets it where `exact`.
-
-        Limits on operands that share a memory are not looked at together: where the mapping
-        overfills one, the bound holds all the same, and `close_gap` sees to the rest.
-        """
-        cdef double cost
-        with nogil:
-            self.search.weigh()
-            cost = self.search.run()
-        exact[0] = 0
-        if cost == INFINITY:
-            return cost
-        if self.table_count < MAXTABLES:
-            self.keep_table()
-        if not self.hopeless(cost):
-            self.search.trace(choices)
-            exact[0] = self.fits_together(choices)
-            if not exact[0] and not self.found:
-                self.share_out()
-        return cost
 
     cdef int keep_table(self) except -1:
         """Remember the present `best`, for `close_gap`."""
@@ -222,7 +203,7 @@ cdef class Certifier:
         cdef long total
         cdef Choice choices[NO][MAXMEM]
         cdef Sums sums
-        cdef double energy, cycles, cost
+        cdef double cost
         cdef long shares[7][NO]
         shares[0][:] = [1, 1, 1]
         shares[1][:] = [2, 1, 1]
@@ -245,7 +226,7 @@ cdef class Certifier:
             if cost < INFINITY:
                 self.search.trace(choices)
                 self.search.sums_of(choices, &sums)
-                self.take(choices, &sums, &energy, &cycles)
+                self.take(choices, &sums)
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
                 self.search.limit[x][j] = self.p.memory[self.p.level[x][j]].size
@@ -256,10 +237,8 @@ cdef class Certifier:
         """Put all weight of the cycles on the sum that is the largest of these."""
         cdef double time = sums.array, busy
         cdef int m, k
+        memset(weights, 0, sizeof(Weights))
         weights.array = 1
-        for m in range(self.p.memories):
-            weights.read[m] = 0
-            weights.write[m] = 0
         for m in range(self.p.memories):
             time += sums.serial[m]
             busy = port_time(&self.p.memory[m], sums.read[m], sums.write[m])
@@ -321,9 +300,9 @@ cdef class Certifier:
         limit the cycles, -1 the array. Returns 0 where nothing fits, 2 where
         every mapping is accounted for.
         """
-        cdef Weights slow, probe, mix
+        cdef Weights slow, mean, probe, mix
         cdef Sums sums
-        cdef double energy = INFINITY, cycles = INFINITY, least_energy, slowest, here_e, here_l, top_e
+        cdef double energy = 0, cycles = 0, least_energy, slowest, here_e = 0, here_l = 0, top_e
         cdef int ok, k, tries
         self.least_energy = larger(least_known, self.search.base.energy)
         self.draw_axes()
@@ -340,10 +319,8 @@ cdef class Certifier:
             self.scale_cycles(&mix, self.value / self.search.base.array)
             mix.energy = self.search.base.array
             ok = self.ask(&mix, &energy, &cycles, &sums)
-            if ok == 0:
-                return 0
-            if not self.open_gap():
-                return 1
+            if ok < 2:
+                return ok
             if self.close_gap(GLANCE):
                 return 2
         if self.objective != LATENCY:
@@ -351,47 +328,36 @@ cdef class Certifier:
             mix.energy = 1
             mix.array = self.p.leakage if self.objective == ENERGY else 0
             ok = self.ask(&mix, &energy, &cycles, &sums)
-            if ok == 0:
-                return 0
-            if not self.open_gap():
-                return 1
+            if ok < 2:
+                return ok
         least_energy = energy
         slowest = cycles
-        # The cycles' own bound: follow the largest sum, then mix two of them.
-        here_e = INFINITY
-        here_l = INFINITY
+        # The cycles' own bound: weight the sums by how often each was the largest so far.
+        mean = slow
         for tries in range(rounds):
             ok = self.ask(&slow, &here_e, &here_l, &sums)
-            if ok == 0:
-                return 0
-            if not self.open_gap():
-                return 1
-            if ok == 1:
-                break
-            probe = slow
+            if ok < 2:
+                return ok
             self.binding(&sums, &probe)
-            if self.same_binding(&probe, &slow):
+            if tries < 2 and self.same_binding(&probe, &slow):
                 break
-            if tries >= 1:
-                self.blend(&slow, &probe)
-            else:
-                slow.array = probe.array
-                slow = probe
-        if self.objective == LATENCY or here_l == INFINITY or slowest == INFINITY:
+            self.blend(&mean, &probe, 1.0 / (tries + 2))
+            slow = probe if tries == 0 else mean  # the new largest sum alone may be all there is
+        if self.objective == LATENCY:
             return 1
         # Between the least energy and the fewest cycles.
         top_e = here_e
         for k in range(rounds):
-            if slowest <= here_l or top_e <= least_energy or not self.open_gap():
+            if slowest <= here_l or top_e <= least_energy:
                 return 1
             mix = slow
             self.scale_cycles(&mix, top_e - least_energy)
             mix.energy = slowest - here_l
-            if self.line_count == MAXLINES:
-                return 1
             ok = self.ask(&mix, &energy, &cycles, &sums)
-            if ok < 2 or not self.open_gap():
-                return 1
+            if ok < 2:
+                return ok
+            self.binding(&sums, &probe)
+            self.blend(&slow, &probe, 1.0 / (k + 4))
             # Go on at the side where the corner with the least value lies.
             if self.corner(least_energy, cycles) < self.corner(energy, here_l):
                 if energy >= top_e and cycles <= here_l:
@@ -405,12 +371,13 @@ cdef class Certifier:
                 slowest = cycles
         return 1
 
-    cdef void blend(self, Weights* slow, Weights* other) noexcept nogil:
+    cdef void blend(self, Weights* slow, Weights* other, double share) noexcept nogil:
+        """Move the weights of the cycles' sums towards others."""
         cdef int m
-        slow.array = (slow.array + other.array) / 2
+        slow.array += share * (other.array - slow.array)
         for m in range(self.p.memories):
-            slow.read[m] = (slow.read[m] + other.read[m]) / 2
-            slow.write[m] = (slow.write[m] + other.write[m]) / 2
+            slow.read[m] += share * (other.read[m] - slow.read[m])
+            slow.write[m] += share * (other.write[m] - slow.write[m])
 
     cdef void scale_cycles(self, Weights* weights, double factor) noexcept nogil:
         cdef int m
@@ -583,7 +550,6 @@ cdef class Certifier:
 
     cdef void finish(self, Partial* state) noexcept nogil:
         cdef Sums sums = self.search.base
-        cdef double energy, cycles
         cdef int m
         sums.energy += state.sums.energy
         sums.around += state.sums.around
@@ -592,4 +558,4 @@ cdef class Certifier:
             sums.serial[m] += state.sums.serial[m]
             sums.read[m] += state.sums.read[m]
             sums.write[m] += state.sums.write[m]
-        self.take(self.trail, &sums, &energy, &cycles)
+        self.take(self.trail, &sums)
