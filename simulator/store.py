@@ -196,15 +196,17 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", rows)
             connection.executemany("UPDATE answers SET used = ? WHERE key = ?", asked)
-            self._evict(connection)
+            evicted = self._evict(connection)
             connection.execute("COMMIT")
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            if evicted:
+                connection.execute("PRAGMA incremental_vacuum").fetchall()
+                connection.execute("PRAGMA wal_checkpoint").fetchall()  # shrinks the file
         except sqlite3.Error as error:
             self._give_up(error)
         self._pending.clear()
         self._asked.clear()
 
-    def _evict(self, connection: sqlite3.Connection) -> None:
+    def _evict(self, connection: sqlite3.Connection) -> bool:
         """Make room where the file has grown too large."""
         pages, free, size = (
             connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -212,7 +214,7 @@ class Store:
         )
         held = (pages - free) * size
         if held <= self._max_bytes:
-            return
+            return False
         count = connection.execute("SELECT count(*) FROM answers").fetchone()[0]
         surplus = count - int(count * KEPT * self._max_bytes / held)
         connection.execute(
@@ -220,6 +222,7 @@ class Store:
             "(SELECT key FROM answers ORDER BY used, rowid LIMIT ?)",
             (surplus,),
         )
+        return True
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """Go on without the store."""

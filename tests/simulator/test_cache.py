@@ -1,0 +1,548 @@
+"""No work twice, and no answer that the mapper would not give."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sqlite3
+import subprocess
+import sys
+import threading
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chiploom.dataflows import load_spec
+from chiploom.dataflows.accelerator import (
+    Axis,
+    Memory,
+    Precision,
+    Skew,
+    SubAccelerator,
+    VectorUnit,
+)
+from chiploom.frontend import load_onnx
+from chiploom.frontend.nest import LoopNest, OperandBits
+from chiploom.simulator import (
+    MappingCache,
+    NoMappingError,
+    Problem,
+    map_nest,
+    simulate,
+)
+from chiploom.simulator import cache as cache_module
+from chiploom.simulator.identity import identity
+from chiploom.simulator.plain import (
+    PlainError,
+    mapped_from_plain,
+    mapped_to_plain,
+    mapping_from_plain,
+    mapping_to_plain,
+)
+from chiploom.simulator.store import FILE, Store
+from chiploom.simulator.threads import completed
+
+from .problem_strategies import mappings, nests, sub_accelerators
+
+BITS = OperandBits(8, 8, 8)
+CONV = LoopNest((1, 1, 8, 4, 6, 6, 3, 3), pad=(1, 1), input_size=(6, 6))
+
+
+def problem(channels: int = 4, spec: str = "nvdla-small") -> Problem:
+    (sub,) = load_spec(spec).sub_accelerators
+    nest = replace(CONV, sizes=(1, 1, 8, channels, 6, 6, 3, 3))
+    return Problem(nest, BITS, 24, sub, 0.5)
+
+
+# -- what determines an answer --------------------------------------------------------------------
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_hit_equals_a_miss_to_the_last_bit(data: st.DataObject) -> None:
+    asked = Problem(
+        data.draw(nests(3, sequential=True)),
+        BITS,
+        24,
+        data.draw(sub_accelerators()),
+        data.draw(st.sampled_from([0.0, 3.0])),
+    )
+    objective = data.draw(st.sampled_from(["latency", "energy", "edp"]))
+    cache = MappingCache()
+    try:
+        alone = map_nest(asked, objective)
+    except NoMappingError as error:
+        for _ in range(2):
+            with pytest.raises(NoMappingError) as raised:
+                cache.map(asked, objective)
+            assert str(raised.value) == str(error)  # noqa: PT017
+    else:
+        assert cache.map(asked, objective) == alone == cache.map(asked, objective)
+        plain = json.loads(json.dumps(mapped_to_plain(alone, asked.sub)))
+        assert mapped_from_plain(plain, asked, objective) == alone
+    assert (cache.counts.mapped, cache.counts.hits) == (1, 1)
+
+
+#: Per class: fields that change the answer, with another value; all other fields must not.
+SUB = replace(problem().sub, skew=Skew(3, "layer", "W"))
+TELLING = {
+    SubAccelerator: {
+        "axes": (Axis("c", 2, ("C",)), SUB.axes[1]),
+        "memories": SUB.memories[1:],
+        "mac_energy": 9.0,
+        "cycles_per_mac": 2,
+        "skew": Skew(4, "layer", "W"),
+    },
+    Memory: {
+        "operands": ("W",),
+        "size_bits": 12_345_678,
+        "shared": ("c",),
+        "read_bandwidth": 7.0,
+        "write_bandwidth": 7.0,
+        "one_port": True,
+        "read_energy": 7.0,
+        "write_energy": 7.0,
+        "transfer_energy": 7.0,
+        "buffering": "single",
+        "sliding": True,
+        "complete_outputs": True,
+        "tiled": {"I": ("C",)},
+    },
+    Axis: {"name": "other", "size": 3, "dims": ("C", "K")},
+    Skew: {"cycles": 4, "per": "fold", "operand": "I"},
+    LoopNest: {
+        "sizes": (1, 1, 8, 4, 6, 6, 3, 2),
+        "stride": (1, 2),
+        "dilation": (1, 2),
+        "pad": (0, 1),
+        "input_size": (6, 7),
+        "sequential": ("B",),
+    },
+    OperandBits: {"W": 7, "I": 7, "O": 7},
+    Problem: {"nest": replace(CONV, pad=(0, 0)), "psum_bits": 25, "leakage": 0.25}
+    | {"bits": OperandBits(8, 8, 7), "sub": replace(SUB, mac_energy=9.0)},
+}
+SILENT = {
+    SubAccelerator: {
+        "name": "other",
+        "template": "other",
+        "precision": Precision(99, 99, 99, 99),
+        "vector": VectorUnit(99),
+        "mac_area_mm2": 9.0,
+        "mac_leakage_mw": 9.0,
+        "mac_source": "other",
+        "parameters": {"a": "b"},
+    },
+    Memory: {"name": "other", "area_mm2": 9.0, "leakage_mw": 9.0, "source": "other"},
+    Axis: {},
+    Skew: {},
+    LoopNest: {},
+    OperandBits: {},
+    Problem: {},
+}
+
+
+def changed(kind: type, name: str, value: object) -> Problem:
+    """The problem with one field of one of its parts changed."""
+    base = Problem(CONV, BITS, 24, SUB, 0.5)
+    change = {name: value}
+    if kind is Problem:
+        return replace(base, **change)  # type: ignore[arg-type]
+    if kind is LoopNest:
+        return replace(base, nest=replace(CONV, **change))  # type: ignore[arg-type]
+    if kind is OperandBits:
+        return replace(base, bits=replace(BITS, **change))  # type: ignore[arg-type]
+    if kind is SubAccelerator:
+        return replace(base, sub=replace(SUB, **change))  # type: ignore[arg-type]
+    if kind is Memory:
+        first, second, cbuf, dram = SUB.memories
+        memories = (first, second, replace(cbuf, **change), dram)  # type: ignore[arg-type]
+        return replace(base, sub=replace(SUB, memories=memories))
+    if kind is Axis:
+        axes = (replace(SUB.axes[0], **change), SUB.axes[1])  # type: ignore[arg-type]
+        return replace(base, sub=replace(SUB, axes=axes))
+    return replace(base, sub=replace(SUB, skew=replace(SUB.skew, **change)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", TELLING, ids=lambda kind: kind.__name__)
+def test_every_field_is_told_apart_or_left_out_on_purpose(kind: type) -> None:
+    base = identity(Problem(CONV, BITS, 24, SUB, 0.5))
+    assert {f.name for f in fields(kind)} == {*TELLING[kind], *SILENT[kind]}
+    for name, value in TELLING[kind].items():
+        assert identity(changed(kind, name, value)) != base, name
+    for name, value in SILENT[kind].items():
+        assert identity(changed(kind, name, value)) == base, name
+
+
+def test_other_names_get_the_answer_under_their_own() -> None:
+    cache, asked = MappingCache(), problem()
+    cache.map(asked, "edp")
+    memories = tuple(replace(m, name=m.name.upper()) for m in asked.sub.memories)
+    renamed = replace(asked, sub=replace(asked.sub, memories=memories))
+    assert cache.map(renamed, "edp") == map_nest(renamed, "edp")
+    assert (cache.counts.mapped, cache.counts.hits) == (1, 1)
+
+
+def test_objective_and_effort_are_told_apart() -> None:
+    cache, asked = MappingCache(), problem()
+    cache.map(asked, "edp")
+    cache.map(asked, "latency")
+    cache.map(asked, "edp", "thorough")
+    assert cache.counts.mapped == 3
+
+
+# -- in memory ------------------------------------------------------------------------------------
+def test_the_answers_not_asked_for_longest_leave_first() -> None:
+    cache = MappingCache(2)
+    first, second, third = problem(1), problem(2), problem(3)
+    for asked in (first, second, first, third, first, second):
+        cache.map(asked, "edp")
+    assert cache.counts.entries == 2
+    assert cache.counts.mapped == 4  # `second` twice
+    assert cache.counts.hits == 2
+
+
+def test_threads_that_ask_the_same_wait_for_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, begun, go = problem(), threading.Event(), threading.Event()
+
+    def slow(*arguments: object) -> object:
+        begun.set()
+        go.wait(10)
+        return map_nest(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cache_module, "map_nest", slow)
+    cache = MappingCache()
+    tasks = [lambda: cache.map(asked, "edp")] * 4
+    threading.Thread(target=lambda: begun.wait(10) and go.set()).start()
+    answers = [answer for _, answer in completed(tasks, 4)]
+    assert all(answer == answers[0] for answer in answers)
+    assert (cache.counts.mapped, cache.counts.hits) == (1, 3)
+
+
+def test_an_exception_leaves_no_one_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise MemoryError("no more")
+
+    cache, asked = MappingCache(), problem()
+    monkeypatch.setattr(cache_module, "map_nest", broken)
+    with pytest.raises(MemoryError):
+        cache.map(asked, "edp")
+    monkeypatch.undo()
+    assert cache.map(asked, "edp") == map_nest(asked, "edp")
+
+
+def test_equal_layers_of_networks_and_calls_are_mapped_once() -> None:
+    graph, accelerator, cache = load_onnx("resnet9", bits=8), load_spec("nvdla-small"), None
+    cache = MappingCache()
+    first = simulate([graph, graph], accelerator, cache=cache)
+    mapped = cache.counts.mapped
+    assert mapped == len({layer.nest for layer in graph.compute_layers})
+    second = simulate([graph, graph], accelerator, cache=cache)
+    assert cache.counts.mapped == mapped
+    assert first.to_json() == second.to_json() == simulate([graph, graph], accelerator).to_json()
+
+
+def test_tasks_not_begun_are_dropped_when_one_fails() -> None:
+    ran: list[int] = []
+
+    def task(number: int) -> int:
+        if number == 0:
+            raise KeyboardInterrupt
+        ran.append(number)
+        threading.Event().wait(0.01)
+        return number
+
+    tasks = [lambda n=n: task(n) for n in range(200)]  # type: ignore[misc]
+    with pytest.raises(KeyboardInterrupt):
+        list(completed(tasks, 2))
+    assert len(ran) < 100
+    assert sorted(completed([lambda: 5, lambda: 6], 2)) == [(0, 5), (1, 6)]
+
+
+def test_a_pickled_cache_is_an_empty_one_of_the_same_settings(tmp_path: Path) -> None:
+    with MappingCache(7, path=tmp_path) as cache:
+        cache.map(problem(), "edp")
+    copy = pickle.loads(pickle.dumps(cache))
+    assert copy.counts.entries == 0
+    assert copy.map(problem(), "edp") == map_nest(problem(), "edp")
+    assert copy.counts.loaded == 1
+    copy.close()
+
+
+def test_bounds_that_hold_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="entries: expected at least 1"):
+        MappingCache(0)
+    with pytest.raises(ValueError, match="max_bytes: expected at least"):
+        MappingCache(max_bytes=1)
+
+
+# -- plain data -----------------------------------------------------------------------------------
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_mappings_are_read_back_as_they_were(data: st.DataObject) -> None:
+    nest, sub = data.draw(nests()), data.draw(sub_accelerators())
+    mapping = data.draw(mappings(nest, sub))
+    plain = json.loads(json.dumps(mapping_to_plain(mapping, sub)))
+    assert mapping_from_plain(plain, sub) == mapping
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 100) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_what_is_no_answer_is_refused(data: st.DataObject) -> None:
+    """A true answer with one part replaced is refused, unless it is still one."""
+    asked = problem()
+    alone = map_nest(asked, "edp")
+    plain = json.loads(json.dumps(mapped_to_plain(alone, asked.sub)))
+    at: list | dict = plain  # type: ignore[type-arg]
+    while True:
+        keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(at[key], list) or not at[key] or data.draw(st.booleans()):
+            break
+        at = at[key]
+    at[key] = data.draw(JSON)
+    try:
+        read = mapped_from_plain(plain, asked, "edp")
+    except PlainError:
+        return
+    assert (read.value, read.cost.overflow) == (alone.value, None)
+    assert read.lower_bound <= read.value
+
+
+# -- on disk --------------------------------------------------------------------------------------
+def test_answers_outlive_the_process(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    too_small = replace(problem().sub.memories[1], size_bits=1)
+    first, *rest = problem().sub.memories
+    hopeless = replace(
+        problem(), sub=replace(problem().sub, memories=(first, too_small, *rest[1:]))
+    )
+    with MappingCache(path=folder) as cache:
+        alone = cache.map(problem(), "edp")
+        with pytest.raises(NoMappingError, match="too small"):
+            cache.map(hopeless, "edp")
+    with MappingCache(path=folder) as cache:
+        assert cache.map(problem(), "edp") == alone == map_nest(problem(), "edp")
+        with pytest.raises(NoMappingError, match="too small"):
+            cache.map(hopeless, "edp")
+        assert (cache.counts.loaded, cache.counts.mapped) == (2, 0)
+        assert cache.notes == ()
+
+
+def test_another_mappers_answers_are_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MappingCache(path=tmp_path) as cache:
+        cache.map(problem(), "edp")
+    monkeypatch.setattr(cache_module, "mapper_version", lambda: b"next")
+    with MappingCache(path=tmp_path) as cache:
+        cache.map(problem(), "edp")
+        assert (cache.counts.loaded, cache.counts.mapped) == (0, 1)
+
+
+def filled(folder: Path) -> Path:
+    with MappingCache(path=folder) as cache:
+        for channels in range(1, 5):
+            cache.map(problem(channels), "edp")
+    return folder / FILE
+
+
+def answers_rightly(folder: Path) -> MappingCache:
+    with MappingCache(path=folder) as cache:
+        for channels in range(1, 5):
+            assert cache.map(problem(channels), "edp") == map_nest(problem(channels), "edp")
+    return cache
+
+
+@pytest.mark.parametrize("damage", ["garbage", "truncated", "empty", "zeroed", "foreign", "newer"])
+def test_a_damaged_file_costs_a_note(tmp_path: Path, damage: str) -> None:
+    file = filled(tmp_path)
+    whole = file.read_bytes()
+    if damage == "garbage":
+        file.write_bytes(bytes(range(256)) * 64)
+    elif damage == "truncated":
+        file.write_bytes(whole[: len(whole) // 2])
+    elif damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "zeroed":
+        file.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+    elif damage == "foreign":
+        file.unlink()
+        with sqlite3.connect(file) as other:
+            other.execute("CREATE TABLE diary (day TEXT)")
+        other.close()
+    else:
+        with sqlite3.connect(file) as other:
+            other.execute("PRAGMA user_version = 99")
+        other.close()
+    cache = answers_rightly(tmp_path)
+    assert len(cache.notes) == (damage != "empty")  # an empty file is a new database
+    if damage == "foreign":
+        with sqlite3.connect(file) as other:
+            assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("diary",)]
+        other.close()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_flipped_bytes_never_change_an_answer(tmp_path: Path, data: st.DataObject) -> None:
+    kept = tmp_path / "kept"
+    whole = kept.read_bytes() if kept.exists() else filled(tmp_path).read_bytes()
+    kept.write_bytes(whole)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{tmp_path / FILE}{suffix}").unlink(missing_ok=True)
+    torn = bytearray(whole)
+    for at in data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=200)):
+        torn[at] ^= data.draw(st.integers(1, 255))
+    (tmp_path / FILE).write_bytes(torn)
+    answers_rightly(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "answer", ["null", "[]", "{}", "not json", '{"mapping": [[], [], [], []]}']
+)
+def test_a_damaged_answer_is_found_anew(tmp_path: Path, answer: str) -> None:
+    file = filled(tmp_path)
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE answers SET answer = ?", (answer,))  # the checksums stay
+    connection.close()
+    cache = answers_rightly(tmp_path)
+    assert cache.counts.mapped == 4
+    assert len(cache.notes) == 1
+    assert "damaged" in cache.notes[0]
+    assert answers_rightly(tmp_path).counts.loaded == 4
+
+
+def test_an_answer_to_another_problem_is_found_anew(tmp_path: Path) -> None:
+    """Even with a checksum that is right: the mapping is checked, its value counted again."""
+    notes: list[str] = []
+    store = Store(tmp_path, 1 << 20, notes.append)
+    other = map_nest(problem(3), "edp")
+    text = json.dumps(mapped_to_plain(other, problem(3).sub))
+    key = cache_module.hashlib.sha256(identity(problem()) + b"edp normal").digest()
+    store.put(cache_module._versioned(key), text)
+    store.close()
+    with MappingCache(path=tmp_path) as cache:
+        assert cache.map(problem(), "edp") == map_nest(problem(), "edp")
+        assert cache.counts.mapped == 1
+
+
+def test_the_file_stays_below_its_bound_and_keeps_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = [0]
+    monkeypatch.setattr("chiploom.simulator.store._hour", lambda: hour[0])
+    notes: list[str] = []
+    store = Store(tmp_path, 128 << 10, notes.append)
+    store.put(b"asked for", "x" * 300)
+    store.put(b"forgotten", "x" * 300)
+    largest = 0
+    for number in range(5000):
+        hour[0] = number // 100
+        store.put(f"{number}".encode(), f"{number}" * 80)
+        if number % 50 == 0:
+            assert store.get(b"asked for") == "x" * 300
+            largest = max(largest, (tmp_path / FILE).stat().st_size)
+    store.flush()
+    assert largest < 1.5 * (128 << 10)
+    assert store.get(b"forgotten") is None
+    assert store.get(b"4999") == "4999" * 80
+    store.close()
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 1.25 * (128 << 10)
+    assert notes == []
+
+
+CLIENT = """
+import sys
+from chiploom.simulator import MappingCache, map_nest
+sys.path.insert(0, {tests!r})
+from dataclasses import replace
+from chiploom.dataflows import load_spec
+from chiploom.frontend.nest import LoopNest, OperandBits
+from chiploom.simulator import Problem
+(sub,) = load_spec("nvdla-small").sub_accelerators
+with MappingCache(path={folder!r}) as cache:
+    for n in list(range(1, 40))[::{step}]:
+        nest = LoopNest((1, 1, 4, n, 4, 4, 1, 1), input_size=(4, 4))
+        asked = Problem(nest, OperandBits(8, 8, 8), 24, sub)
+        assert cache.map(asked, "edp") == map_nest(asked, "edp")
+        cache.flush()
+    print(cache.counts.loaded, cache.counts.mapped, cache.notes)
+"""
+
+
+def client(folder: Path, step: int, **options: object) -> subprocess.Popen[str]:
+    text = CLIENT.format(tests=str(Path(__file__).parent), folder=str(folder), step=step)
+    return subprocess.Popen(
+        [sys.executable, "-c", text],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_processes_share_a_folder(tmp_path: Path) -> None:
+    clients = [client(tmp_path, 1), client(tmp_path, -1), client(tmp_path, 1)]
+    for process in clients:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert out.endswith("()\n"), out
+    out, err = client(tmp_path, 1).communicate(timeout=60)
+    assert out == "39 0 ()\n", err
+
+
+def test_a_killed_process_leaves_a_good_file(tmp_path: Path) -> None:
+    process = client(tmp_path, 1)
+    file = tmp_path / FILE
+    while not file.exists() and process.poll() is None:
+        pass
+    process.kill()
+    process.communicate()
+    out, err = client(tmp_path, 1).communicate(timeout=60)
+    assert process.returncode in (0, -9)
+    assert out.endswith("()\n"), err
+
+
+def test_a_folder_that_cannot_be_made_costs_a_note() -> None:
+    with MappingCache(path="/dev/null/cache") as cache:
+        assert cache.map(problem(), "edp") == map_nest(problem(), "edp")
+    assert len(cache.notes) == 1
+    assert cache.notes[0].startswith("cache /dev/null/cache: not used: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_a_folder_that_is_only_read_costs_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a user without rights sees it; the superuser has them all, so they are feigned."""
+    filled(tmp_path)
+    real = Store._connect
+
+    def connect(uri: str) -> sqlite3.Connection:
+        if "mode=rwc" in uri:
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(uri)
+
+    monkeypatch.setattr(Store, "_connect", staticmethod(connect))
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    tmp_path.chmod(0o555)
+    try:
+        cache = answers_rightly(tmp_path)
+        assert cache.counts.loaded == 4
+        assert cache.map(problem(6), "edp") == map_nest(problem(6), "edp")
+    finally:
+        tmp_path.chmod(0o755)
+    assert cache.notes == (f"cache {tmp_path}: no permission to write; only read",)
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
