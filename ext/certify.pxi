@@ -42,8 +42,9 @@ cdef class Certifier:
     cdef Line lines[MAXLINES]
     cdef int line_count
     cdef double* table[MAXTABLES]     # `best` of some runs at the widest limits
-    cdef Weights table_weights[MAXTABLES]
+    cdef Line table_lines[MAXTABLES]  # their weights of energy and cycles
     cdef double table_base[MAXTABLES]
+    cdef double link_weights[MAXTABLES][NO][MAXMEM][TERMS + 1]
     cdef int table_count
     cdef long nodes, node_budget
     cdef Choice trail[NO][MAXMEM]
@@ -147,6 +148,14 @@ cdef class Certifier:
             self.share_out()
         return 2 if self.open_gap() else 1
 
+    cdef int ask_energy(self, double* energy, double* cycles, Sums* sums) except -1:
+        """As `ask`, for the energy alone, leakage included where that is the objective."""
+        cdef Weights weights
+        memset(&weights, 0, sizeof(Weights))
+        weights.energy = 1
+        weights.array = self.p.leakage if self.objective == ENERGY else 0
+        return self.ask(&weights, energy, cycles, sums)
+
     cdef void draw_line(self, double least) noexcept nogil:
         """The line of the present weights, as the last one."""
         cdef Line* line = &self.lines[self.line_count]
@@ -169,10 +178,14 @@ cdef class Certifier:
     cdef int keep_table(self) except -1:
         """Remember the present `best`, for `close_gap`."""
         cdef long bytes = self.search.total_states * self.search.lat.points * sizeof(double)
-        cdef int k = self.table_count
+        cdef int k = self.table_count, x, j
         self.table[k] = <double*>self.search.room(bytes)
         memcpy(self.table[k], self.search.best, bytes)
-        self.table_weights[k] = self.search.weights
+        self.draw_line(0)
+        self.table_lines[k] = self.lines[self.line_count]
+        for x in range(NO):
+            for j in range(self.p.levels[x] - 1):
+                self.search.weights_of(x, j, self.link_weights[k][x][j])
         self.table_base[k] = self.search.weighted_base()
         self.table_count += 1
         return 0
@@ -303,13 +316,18 @@ cdef class Certifier:
         cdef Weights slow, mean, probe, mix
         cdef Sums sums
         cdef double energy = 0, cycles = 0, least_energy, slowest, here_e = 0, here_l = 0, top_e
-        cdef int ok, k, tries
+        cdef int ok, k, tries, asked
         self.least_energy = larger(least_known, self.search.base.energy)
         self.draw_axes()
         memset(&slow, 0, sizeof(Weights))
         slow.array = 1
         if not self.open_gap():
             return 1
+        asked = 0
+        if self.objective != LATENCY and not self.found:
+            asked = self.ask_energy(&energy, &cycles, &sums)
+            if asked < 2:
+                return asked
         if self.found and self.objective == EDP:
             # Energy and cycles at the scale of the best mapping: this alone rules most out.
             mix = slow
@@ -318,16 +336,13 @@ cdef class Certifier:
                 mix.read[hint] = 0.5
             self.scale_cycles(&mix, self.value / self.search.base.array)
             mix.energy = self.search.base.array
-            ok = self.ask(&mix, &energy, &cycles, &sums)
+            ok = self.ask(&mix, &here_e, &here_l, &sums)
             if ok < 2:
                 return ok
             if self.close_gap(GLANCE):
                 return 2
-        if self.objective != LATENCY:
-            mix = slow
-            mix.energy = 1
-            mix.array = self.p.leakage if self.objective == ENERGY else 0
-            ok = self.ask(&mix, &energy, &cycles, &sums)
+        if self.objective != LATENCY and not asked:
+            ok = self.ask_energy(&energy, &cycles, &sums)
             if ok < 2:
                 return ok
         least_energy = energy
@@ -419,10 +434,8 @@ cdef class Certifier:
             rest = self.table[k][state.at * self.search.total_states + row]
             if rest == INFINITY:
                 return 1
-            lines[k].energy = self.table_weights[k].energy
-            lines[k].cycles = self.table_weights[k].array
-            for m in range(self.p.memories):
-                lines[k].cycles += self.table_weights[k].read[m] + self.table_weights[k].write[m]
+            lines[k].energy = self.table_lines[k].energy
+            lines[k].cycles = self.table_lines[k].cycles
             lines[k].least = state.weighted[k] + rest + self.table_base[k]
         return self.bound_of(lines, count + 2) >= self.value * (1 - 1e-9)
 
@@ -500,6 +513,7 @@ cdef class Certifier:
         cdef long held, row, n = self.search.lat.points
         cdef int k, a = state.a, b = state.b, c = state.c
         cdef double* t
+        cdef double* w
         if not link.legal_tile[at]:
             return
         if x == W:
@@ -533,8 +547,11 @@ cdef class Certifier:
         more.c = c
         more.at = at
         for k in range(self.table_count):
-            self.search.weights = self.table_weights[k]
-            more.weighted[k] += self.search.weighted(x, j, &terms)
+            w = self.link_weights[k][x][j]
+            more.weighted[k] += (
+                w[0] * terms.energy + w[1] * terms.around + w[2] * terms.serial + w[3] * terms.child_read
+                + w[4] * terms.child_write + w[5] * terms.parent_read + w[6] * terms.parent_write
+                + w[7] * terms.folds)
         if self.ruled_out(&more, row):
             return
         more.used[link.child] += held

@@ -497,22 +497,25 @@ cdef class Search:
             total += self.read_weight(m) * self.base.read[m] + self.write_weight(m) * self.base.write[m]
         return total
 
-    cdef double weighted(self, int x, int j, Terms* terms) noexcept nogil:
+    cdef void weights_of(self, int x, int j, double* w) noexcept nogil:
+        """Weights of a link's terms, in their order, the folds last."""
         cdef Link* link = &self.link[x][j]
-        return (self.weights.energy * terms.energy + self.around_weight() * terms.around
-                + self.serial_weight(link.child) * terms.serial
-                + self.weights.array * self.p.skew * terms.folds
-                + self.read_weight(link.child) * terms.child_read
-                + self.write_weight(link.child) * terms.child_write
-                + self.read_weight(link.parent) * terms.parent_read
-                + self.write_weight(link.parent) * terms.parent_write)
+        w[0] = self.weights.energy
+        w[1] = self.around_weight()
+        w[2] = self.serial_weight(link.child)
+        w[3] = self.read_weight(link.child)
+        w[4] = self.write_weight(link.child)
+        w[5] = self.read_weight(link.parent)
+        w[6] = self.write_weight(link.parent)
+        w[7] = 0
+        if self.p.skew_per_fold and x == self.p.skew_operand and j == 0:
+            w[7] = self.weights.array * self.p.skew
 
     cdef void weigh(self) noexcept nogil:
         """Weighted cost of every link at every tile."""
         cdef int x, j, v, d
         cdef long at, n = self.lat.points
-        cdef double w[TERMS]
-        cdef double skew
+        cdef double w[TERMS + 1]
         cdef double* t
         cdef double* cost
         cdef Link* link
@@ -524,16 +527,7 @@ cdef class Search:
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
                 link = &self.link[x][j]
-                w[0] = self.weights.energy
-                w[1] = self.around_weight()
-                w[2] = self.serial_weight(link.child)
-                w[3] = self.read_weight(link.child)
-                w[4] = self.write_weight(link.child)
-                w[5] = self.read_weight(link.parent)
-                w[6] = self.write_weight(link.parent)
-                skew = 0
-                if self.p.skew_per_fold and x == self.p.skew_operand and j == 0:
-                    skew = self.weights.array * self.p.skew
+                self.weights_of(x, j, w)
                 for v in range(link.variants):
                     t = link.terms[v]
                     cost = link.cost[v]
@@ -543,7 +537,7 @@ cdef class Search:
                         continue
                     for at in range(n):
                         cost[at] = (w[0] * t[at] + w[1] * t[n + at] + w[2] * t[2 * n + at]
-                                    + skew * link.folds[at] + w[3] * t[3 * n + at] + w[4] * t[4 * n + at]
+                                    + w[7] * link.folds[at] + w[3] * t[3 * n + at] + w[4] * t[4 * n + at]
                                     + w[5] * t[5 * n + at] + w[6] * t[6 * n + at])
                 if x == I:
                     for v in range(link.variants):
@@ -580,7 +574,7 @@ cdef class Search:
                 terms_of(self.p, I, j, &link.fixed, &base, link.variant_doubled[v], &t)
                 link.slid[v][d][source * n + at] = (
                     w[0] * t.energy + w[1] * t.around + w[2] * t.serial
-                    + self.weights.array * self.p.skew * t.folds + w[3] * t.child_read
+                    + w[7] * t.folds + w[3] * t.child_read
                     + w[4] * t.child_write + w[5] * t.parent_read + w[6] * t.parent_write)
 
     cdef inline int fits(self, int x, int j, int v, long at, int whole) noexcept nogil:

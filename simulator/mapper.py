@@ -46,9 +46,9 @@ class Effort:
 
 EffortName = Literal["fast", "normal", "thorough"]
 EFFORTS: Final[dict[EffortName, Effort]] = {
-    "fast": Effort(cells=20_000, rounds=3, nodes=0),
-    "normal": Effort(cells=60_000, rounds=6, nodes=2_000),
-    "thorough": Effort(cells=1_500_000, rounds=12, nodes=200_000),
+    "fast": Effort(cells=10_000, rounds=3, nodes=200),
+    "normal": Effort(cells=30_000, rounds=6, nodes=4_000),
+    "thorough": Effort(cells=600_000, rounds=12, nodes=20_000),
 }
 
 
@@ -83,17 +83,20 @@ def map_nest(problem: Problem, objective: Objective, effort: EffortName = "norma
     macs_energy = problem.nest.macs * problem.sub.mac_energy
     number = OBJECTIVES.index(objective)
     options = []
-    for spatial in unrollings(problem.nest, problem.sub):
+    spatials = unrollings(problem.nest, problem.sub)
+    for spatial in spatials:
         probe = Mapping.in_space(spatial)
         steps = [probe.steps(problem.nest, dim) for dim in DIMS]
         placed, sizes = problem.arrays(probe)[0], tile_sizes(problem, steps, limits)
-        least, energy = problem.kernel.first_bound(placed, sizes, number, macs_energy)
+        least = energy = 0.0
+        if len(spatials) > 1:
+            least, energy = problem.kernel.first_bound(placed, sizes, number, macs_energy)
         options.append((least, len(options), energy, spatial, placed, sizes))
     # The most promising first: what it reaches rules most of the others out.
     options.sort()
     best, known, bound, hint = None, math.inf, math.inf, -1
     names = [memory.name for memory in problem.sub.memories]
-    runs, nodes = len(options), 0
+    runs, nodes = len(options) if len(options) > 1 else 0, 0
     for least, _, energy, spatial, placed, sizes in options:
         if least >= known * (1 - TOLERANCE):
             break
