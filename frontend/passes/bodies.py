@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from onnx import FunctionProto, GraphProto, NodeProto, helper
@@ -11,9 +11,7 @@ from onnx import FunctionProto, GraphProto, NodeProto, helper
 from ..errors import InputError
 from ..program import Array, TensorType
 from .scope import Scope, default_domain
-
-if TYPE_CHECKING:
-    from .elaborate import Elaboration
+from .walk import Elaboration
 
 #: Nodes of loop bodies that are written out, over the whole network.
 MOST_LOOP_NODES: Final = 10_000

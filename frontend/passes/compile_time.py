@@ -46,6 +46,9 @@ def drop_compile_time(program: Program) -> Program:
         return program
     shown = ", ".join(f"{count} {op}" for op, count in counts.most_common(4))
     more = ", …" if len(counts) > 4 else ""
+    total = counts.total()
+    what = "1 node computes" if total == 1 else f"{total} nodes compute"
+    where = "runs" if total == 1 else "run"
     return program.with_notes(
-        f"{counts.total()} nodes compute from weights alone and run at compile time: {shown}{more}"
+        f"{what} from weights alone and {where} at compile time: {shown}{more}"
     )

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..program import Array, TensorType
 from ..shape_rules import CannotInfer, ShapeView, shape_rule_for
 from .convert import from_type_proto, to_type_proto
+from .fit import contradiction
 
 #: Elements of the largest constant that can say something about a shape.
 _SHAPE_VALUES = 1024
@@ -46,14 +47,26 @@ def infer_outputs(
             node.op_type, opset, tuple(inputs), len(node.output), attributes, constants
         )
         try:
-            found = list(rule(view))[: len(node.output)]
+            made = list(rule(view))[: len(node.output)]
         except CannotInfer as error:
             return unknown, str(error)
-        return found + unknown[len(found) :], ""
+        return _fitting(node, inputs, attributes, made + unknown[len(made) :]), ""
     schema = schema_for(node.op_type, node.domain, opset)
     if schema is None:
         return unknown, "the operator is not known"
-    return _by_onnx(schema, node, opset, inputs, constants), ""
+    return _fitting(node, inputs, attributes, _by_onnx(schema, node, opset, inputs, constants)), ""
+
+
+def _fitting(
+    node: NodeProto,
+    inputs: Sequence[TensorType | None],
+    attributes: Mapping[str, Any],
+    outputs: list[TensorType],
+) -> list[TensorType]:
+    """The types of the outputs, where nothing contradicts them."""
+    if reason := contradiction(node.op_type, attributes, inputs, outputs):
+        raise InputError(_misfit(node, inputs, reason))
+    return outputs
 
 
 def _by_onnx(
@@ -81,30 +94,38 @@ def _by_onnx(
             schema, node, types, values, opset_imports=imports
         )
     except shape_inference.InferenceError as error:
-        raise InputError(_misfit(node, inputs, error)) from error
+        raise InputError(_misfit(node, inputs, _reason(error))) from error
     except (checker.ValidationError, ValueError) as error:
         reason = next(iter(str(error).strip().splitlines()), "malformed")
         raise InputError(
             f"node {_label(node)} ({node.op_type}) does not follow the operator's definition in "
             f"operator set {opset}: {reason}; export the model again"
         ) from error
+    for name, proto in found.items():
+        sizes = [dim.dim_value for dim in proto.tensor_type.shape.dim]
+        if min(sizes, default=0) < 0:
+            raise InputError(_misfit(node, inputs, f"its output {name!r} would have sizes {sizes}"))
     return [
         from_type_proto(found[name]) if name in found else TensorType.of(None, 0)
         for name in node.output
     ]
 
 
-def _misfit(node: NodeProto, inputs: Sequence[TensorType | None], error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """The first line of what ONNX says, without its labels."""
+    lines = str(error).rsplit("[ShapeInferenceError]", 1)[-1].strip().splitlines()
+    return lines[0].rstrip(".") if lines else "shape inference failed"
+
+
+def _misfit(node: NodeProto, inputs: Sequence[TensorType | None], reason: str) -> str:
     shapes = ", ".join(
         f"{name} {_shown(type_)}"
         for name, type_ in zip(node.input, inputs, strict=True)
         if type_ is not None
     )
-    reason = str(error).rsplit("[ShapeInferenceError]", 1)[-1].strip().splitlines()
     return (
         f"node {_label(node)} ({node.op_type}): the shapes of its inputs do not "
-        f"fit ({shapes}): {reason[0] if reason else 'shape inference failed'}; check the shapes, "
-        "and the sizes bound to symbolic dimensions"
+        f"fit ({shapes}): {reason}; check the shapes, and the sizes bound to symbolic dimensions"
     )
 
 

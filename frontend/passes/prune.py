@@ -39,5 +39,10 @@ def prune(program: Program, *, silent: bool = False) -> Program:
     if not dead or silent:
         return replace(program, nodes=tuple(reversed(kept)))
     names = ", ".join(node.name for node in dead[-3:]) + (", …" if len(dead) > 3 else "")
-    note = f"{len(dead)} nodes reach no output and are left out: {names}"
+    what = (
+        "1 node reaches no output and is"
+        if len(dead) == 1
+        else (f"{len(dead)} nodes reach no output and are")
+    )
+    note = f"{what} left out: {names}"
     return replace(program, nodes=tuple(reversed(kept))).with_notes(note)

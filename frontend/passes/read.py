@@ -25,8 +25,8 @@ _OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive (a PyTorch checkpoint is one); export the network to ONNX",
     b"\x89HDF": "an HDF5 file; convert the network to ONNX",
     b"\x1f\x8b": "a gzip archive; unpack it",
-    b"{": "text that looks like JSON",
-    b"<": "text that looks like XML or HTML",
+    b"{": "text that looks like JSON; name the .onnx file",
+    b"<": "text that looks like XML or HTML; download the file itself",
 }
 
 
@@ -42,13 +42,13 @@ def locate(path: str | os.PathLike[str]) -> Path:
     names = tuple(zoo.names())
     if os.fspath(path) in names:
         return Path(zoo.path(os.fspath(path)))
-    raise InputError(f"no such file, and no network of the zoo; {_suggest(os.fspath(path), names)}")
+    raise InputError(f"no such file, and no shipped network; {_suggest(os.fspath(path), names)}")
 
 
 def _suggest(name: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    return f"{hint}The zoo has {', '.join(names)}"
+    return f"{hint}shipped are {', '.join(names)}"
 
 
 def read_model(file: Path) -> ModelProto:
@@ -98,7 +98,10 @@ def _unreadable(data: bytes) -> str:
         return known
     if missing := _missing_bytes(data):
         return f"the file is truncated: {missing} bytes are missing; copy or export it again"
-    return f"expected an ONNX model, found {len(data)} bytes that protobuf cannot read"
+    return (
+        f"expected an ONNX model, found {len(data)} bytes that do not read as one: damaged, or of "
+        "another format; export the network to ONNX"
+    )
 
 
 def _missing_bytes(data: bytes) -> int:

@@ -62,7 +62,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"not a model at all, just words", "protobuf cannot read"),
+        (b"not a model at all, just words", "do not read as one"),
         (b"PK\x03\x04" + bytes(100), "zip archive"),
         (b'{"nodes": []}', "JSON"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
@@ -337,3 +337,48 @@ def test_random_damage_is_an_input_error_or_harmless() -> None:
         except InputError:
             refusals += 1
     assert refusals > 500
+
+
+@pytest.mark.parametrize(
+    ("reader", "shape", "expected"),
+    [
+        (node("Conv", ["x", "w"], ["y"]), (1, 5, 8, 8), "for 4 channels, the input has 5"),
+        (node("Conv", ["x", "w"], ["y"], group=2), (1, 4, 8, 8),
+         "for 4 channels in each of 2 groups, the input has 4"),
+        (node("Conv", ["x", "w"], ["y"], group=3), (1, 12, 8, 8), "divides the 8 filters, found 3"),
+        (node("Conv", ["x", "w"], ["y"], group=0), (1, 4, 8, 8), "divides the 8 filters, found 0"),
+        (node("Conv", ["x", "w"], ["y"]), (1, 4, 2, 8),
+         "a window over 3 positions does not fit into 2 (axis 2)"),
+        (node("Conv", ["x", "w"], ["y"], dilations=[1, 4]), (1, 4, 8, 8),
+         "a window over 9 positions does not fit into 8 (axis 3)"),
+        (node("Conv", ["x", "w"], ["y"], auto_pad="FULL"), (1, 4, 8, 8),
+         "expected auto_pad to be one of NOTSET, VALID, SAME_UPPER, SAME_LOWER, found 'FULL'"),
+        (node("Conv", ["x", "w"], ["y"]), (1, 4, 1, 1), "would have sizes [1, 8, -1, -1]"),
+        (node("MaxPool", ["x"], ["y"], kernel_shape=[9, 9]), (1, 4, 8, 8),
+         "a window over 9 positions does not fit into 8 (axis 2)"),
+        (node("Reshape", ["x", "s"], ["y"]), (1, 4, 8, 8),
+         "256 elements cannot be read as 49 (shape [7, 7])"),
+        (node("Expand", ["x", "n"], ["y"]), (1, 4, 8, 8), "would have sizes [-5, 4, 8, 8]"),
+    ],
+)  # fmt: skip
+def test_a_contradiction_is_an_error_even_where_the_rest_could_be_costed(
+    reader: Any, shape: tuple[int, ...], expected: str
+) -> None:
+    nodes = [node("Relu", ["x"], ["z"]), reader]
+    weights = [weight("w", (8, 4, 3, 3)), constant("s", np.array([7, 7]))]
+    weights.append(constant("n", np.array([-5, 1, 1, 1])))
+    text = refused(model(nodes, {"x": shape}, ["y", "z"], weights))
+    assert f"node 'y' ({reader.op_type}): " in text
+    assert expected in text
+
+
+def test_an_operator_set_from_the_future_is_noted() -> None:
+    network = load([node("Relu", ["x"], ["y"])], {"x": (4,)}, opset=999)
+    assert network.notes[0].startswith("operator set 999 is read as ")
+
+
+@pytest.mark.parametrize("padding", ["SAME_UPPER", "SAME_LOWER"])
+def test_automatic_padding_always_fits(padding: str) -> None:
+    nodes = [node("Conv", ["x", "w"], ["y"], auto_pad=padding)]
+    network = load(nodes, {"x": (1, 4, 1, 2)}, ["y"], [weight("w", (8, 4, 3, 3))])
+    assert network.macs == 2 * 8 * 4 * 9

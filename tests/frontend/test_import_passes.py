@@ -129,7 +129,7 @@ def test_weights_computed_from_constants_cost_nothing_and_are_noted() -> None:
 def test_dead_nodes_are_left_out_with_a_note() -> None:
     network = load([CONV, node("Relu", ["x"], ["y"])], X, ["y"], [W])
     assert kinds(network) == ["Relu"]
-    assert "1 nodes reach no output" in network.notes[0]
+    assert "1 node reaches no output" in network.notes[0]
 
 
 def test_nodes_that_change_nothing_vanish() -> None:
