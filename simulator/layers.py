@@ -10,7 +10,8 @@ from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLay
 from ..frontend.nest import DIMS, LoopNest, Operand, OperandBits
 from .bounds import roofline
 from .cache import MappingCache
-from .problem import Problem
+from .mapper import EffortName
+from .problem import Hardware, Problem
 from .result import Fidelity, Kind, LayerResult, Objective
 
 Traffic = dict[tuple[str, Operand, str], int]
@@ -145,18 +146,28 @@ def problem_of(layer: ComputeLayer, sub: SubAccelerator, accelerator: Accelerato
     return deployed(layer.nest, layer.bits, sub, leakage_per_cycle(accelerator))
 
 
-def deployed(nest: LoopNest, widths: OperandBits, sub: SubAccelerator, leakage: float) -> Problem:
+def deployed(
+    nest: LoopNest,
+    widths: OperandBits,
+    sub: SubAccelerator,
+    leakage: float,
+    hardware: Hardware | None = None,
+) -> Problem:
     """A loop nest at the widths that the datapath takes; the chip leaks `leakage` pJ a cycle."""
     bits = OperandBits(
         min(widths.W, sub.precision.W),
         min(widths.I, sub.precision.I),
         min(widths.O, sub.precision.O),
     )
-    return Problem(nest, bits, max(sub.precision.psum, bits.O), sub, leakage)
+    return Problem(nest, bits, max(sub.precision.psum, bits.O), sub, leakage, hardware)
 
 
 def compute_cost(
-    problem: Problem, objective: Objective, fidelity: Fidelity, cache: MappingCache
+    problem: Problem,
+    objective: Objective,
+    fidelity: Fidelity,
+    effort: EffortName,
+    cache: MappingCache,
 ) -> LayerCost:
     """The cost of a loop nest alone; its mapping comes from the cache.
 
@@ -170,7 +181,7 @@ def compute_cost(
         bound = f"memory:{sub.dram.name}" if least.memory_bound else "compute"
         cycles, text, optimal, lower = least.cycles, "", False, least.of(objective)
     else:
-        found = cache.map(problem, objective)
+        found = cache.map(problem, objective, effort)
         read, written, network = (
             found.cost.read_bits,
             found.cost.write_bits,

@@ -14,7 +14,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, axes and memories in the sub-accelerat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -35,6 +35,39 @@ Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Hardware:
+    """A sub-accelerator in packed form, for many problems on it.
+
+    Attributes:
+        sub: what is packed.
+        integers, reals: all but what the layer and the leakage give.
+    """
+
+    sub: SubAccelerator
+    integers: Integers
+    reals: Reals
+
+    @staticmethod
+    def of(sub: SubAccelerator) -> Hardware:
+        integers = [
+            len(sub.axes),
+            len(sub.memories),
+            sub.cycles_per_mac,
+            sub.skew.cycles,
+            int(sub.skew.per == "fold"),
+            OPERANDS.index(sub.skew.operand),
+            *(0 for _ in range(HEADER - LAYER_INTEGERS - 6)),
+        ]
+        reals = [sub.mac_energy]
+        for memory in sub.memories:
+            integers += _packed_memory(memory, sub)
+            reals += [memory.read_bandwidth, memory.write_bandwidth]
+            reals += [memory.read_energy, memory.write_energy, memory.transfer_energy]
+        reals += [float(sub.instances(memory)) for memory in sub.memories]
+        return Hardware(sub, np.array(integers, dtype=np.int64), np.array(reals, dtype=np.float64))
+
+
 @dataclass(frozen=True)
 class Problem:
     """What the mapper is asked.
@@ -44,6 +77,7 @@ class Problem:
         bits: operand widths as deployed; psum_bits: of partial sums.
         sub: where it is to run.
         leakage: pJ per cycle of everything that leaks while it runs.
+        hardware: `sub` packed already, to save time.
     """
 
     nest: LoopNest
@@ -51,6 +85,7 @@ class Problem:
     psum_bits: int
     sub: SubAccelerator
     leakage: float = 0.0
+    hardware: Hardware | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -58,30 +93,20 @@ class Problem:
 
     def packed(self) -> tuple[Integers, Reals]:
         """(integers, reals), see the module's description."""
-        nest, sub = self.nest, self.sub
-        count = len(sub.memories)
-        integers = np.zeros(HEADER + PER_MEMORY * count, dtype=np.int64)
-        integers[0:8] = nest.sizes
-        integers[8:16] = (*nest.stride, *nest.dilation, *nest.pad, *nest.input_size)
-        integers[16:24] = [dim in nest.sequential for dim in DIMS]
-        integers[24:28] = (self.bits.W, self.bits.I, self.bits.O, self.psum_bits)
-        integers[28:34] = (
-            len(sub.axes),
-            count,
-            sub.cycles_per_mac,
-            sub.skew.cycles,
-            sub.skew.per == "fold",
-            OPERANDS.index(sub.skew.operand),
+        nest, hardware = self.nest, self.hardware
+        if hardware is None or hardware.sub is not self.sub:
+            hardware = Hardware.of(self.sub)
+        layer = (
+            *nest.sizes,
+            *nest.stride,
+            *nest.dilation,
+            *nest.pad,
+            *nest.input_size,
+            *(dim in nest.sequential for dim in DIMS),
+            *(self.bits.W, self.bits.I, self.bits.O, self.psum_bits),
         )
-        for number, memory in enumerate(sub.memories):
-            at = HEADER + PER_MEMORY * number
-            integers[at : at + PER_MEMORY] = _packed_memory(memory, sub)
-        reals = [self.leakage, sub.mac_energy]
-        for memory in sub.memories:
-            reals += [memory.read_bandwidth, memory.write_bandwidth]
-            reals += [memory.read_energy, memory.write_energy, memory.transfer_energy]
-        reals += [float(sub.instances(memory)) for memory in sub.memories]
-        return integers, np.array(reals, dtype=np.float64)
+        integers = np.concatenate((np.array(layer, dtype=np.int64), hardware.integers))
+        return integers, np.concatenate(((self.leakage,), hardware.reals))
 
     def arrays(self, mapping: Mapping) -> tuple[Integers, Integers, Integers, Integers]:
         """A mapping as the kernel takes it: spatial (n, 3), loops (n, 2), bounds and doubled

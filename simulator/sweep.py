@@ -21,7 +21,7 @@ from .layers import deployed, leakage_per_cycle
 from .mapper import TOLERANCE, EffortName, Mapped, explain
 from .mapping import Mapping
 from .plain import mapping_from_plain, mapping_to_plain
-from .problem import Integers, Problem, Reals
+from .problem import Hardware, Integers, Problem, Reals
 from .result import Objective
 from .sharing import Family, Rates, seen
 from .spatial import useful_sizes
@@ -95,7 +95,7 @@ class Sweep:
         """The mapping of a pair. Raises NoMappingError where there is none."""
         if not self.feasible[layer, accelerator]:
             raise NoMappingError(self.reason(layer, accelerator))
-        sub = self._pairs.variants[accelerator][self.chosen[layer, accelerator]][0]
+        sub = self._pairs.sub(accelerator, self.chosen[layer, accelerator])
         text = self._mappings[self._mapping[layer, accelerator]]
         return mapping_from_plain(json.loads(text), sub)
 
@@ -140,13 +140,13 @@ def sweep(
     answers: list[list[_Answer | None]] = [[] for _ in chunks]
     cache = MappingCache() if cache is None else cache
     tasks = [partial(_answer, pairs, chunk, objective, effort, cache) for chunk in chunks]
-    done, total = 0, sum(len(places) for chunk in chunks for places in chunk)
+    done, total = 0, sum(len(places) for chunk in chunks for _, places in chunk)
     try:
         for number, found in completed(tasks, threads):
             answers[number] = found
-            done += sum(len(places) for places in chunks[number])
+            done += sum(len(places) for _, places in chunks[number])
             if progress is not None:
-                progress(done, total, pairs.name(chunks[number][0][0][0]))
+                progress(done, total, pairs.name(chunks[number][0][1][0][0]))
     finally:
         cache.flush()
     return _gathered(pairs, objective, chunks, answers)
@@ -154,8 +154,8 @@ def sweep(
 
 #: (layer, accelerator, sub-accelerator)
 _Place = tuple[int, int, int]
-#: Different problems of one family, each with the places that ask it.
-_Chunk = list[list[_Place]]
+#: Different problems of one family, each with what varies in it and the places that ask it.
+_Chunk = list[tuple[Rates, list[_Place]]]
 
 
 @dataclass(frozen=True)
@@ -164,56 +164,59 @@ class _Pairs:
     the whole chip, pJ per cycle."""
 
     layers: tuple[LayerLike, ...]
-    variants: tuple[tuple[tuple[SubAccelerator, float], ...], ...]
+    variants: tuple[tuple[tuple[Hardware, float], ...], ...]
 
     def problem(self, layer: int, accelerator: int, number: int) -> Problem:
         entry = self.layers[layer]
         nest, bits = (entry.nest, entry.bits) if isinstance(entry, ComputeLayer) else entry
-        sub, leakage = self.variants[accelerator][number]
-        return deployed(nest, bits, sub, leakage)
+        hardware, leakage = self.variants[accelerator][number]
+        return deployed(nest, bits, hardware.sub, leakage, hardware)
+
+    def sub(self, accelerator: int, number: int) -> SubAccelerator:
+        return self.variants[accelerator][number][0].sub
+
+    def nest(self, layer: int) -> LoopNest:
+        entry = self.layers[layer]
+        return entry.nest if isinstance(entry, ComputeLayer) else entry[0]
 
     def name(self, layer: int) -> str:
         entry = self.layers[layer]
         return entry.name if isinstance(entry, ComputeLayer) else f"layer {layer}"
 
 
-def _subs(entry: AcceleratorLike) -> tuple[tuple[SubAccelerator, float], ...]:
+def _subs(entry: AcceleratorLike) -> tuple[tuple[Hardware, float], ...]:
     if isinstance(entry, SubAccelerator):
-        return ((entry, 0.0),)
+        return ((Hardware.of(entry), 0.0),)
     leakage = leakage_per_cycle(entry)
-    return tuple((sub, leakage) for sub in entry.sub_accelerators)
+    return tuple((Hardware.of(sub), leakage) for sub in entry.sub_accelerators)
 
 
 def _chunks(pairs: _Pairs, objective: Objective) -> list[_Chunk]:
     """Families of different problems, the ones with the best rates first, cut into tasks."""
-    hardware: dict[tuple[int, int], tuple[bytes, Rates]] = {}
+    if not pairs.layers:
+        return []
+    # What hardware gives is the same for all layers, what a layer gives for all of one precision.
+    hardware: list[tuple[int, int, bytes, Rates]] = []
     for number, variant in enumerate(pairs.variants):
-        for at in range(len(variant)):
-            if pairs.layers:
-                problem = pairs.problem(0, number, at)
-                hardware[number, at] = (hardware_part(problem), seen(problem, objective))
-    families: dict[object, dict[object, list[_Place]]] = {}
-    rates: dict[object, tuple[float, ...]] = {}
+        for at, (_, leakage) in enumerate(variant):
+            problem = pairs.problem(0, number, at)
+            whole = hardware_part(problem) + repr(leakage).encode()
+            hardware.append((number, at, whole, seen(problem, objective)))
+    families: dict[object, dict[bytes, tuple[Rates, list[_Place]]]] = {}
     nests: dict[object, bytes] = {}
     for layer in range(len(pairs.layers)):
-        for (number, at), (whole, parts) in hardware.items():
-            sub, leakage = pairs.variants[number][at]
+        for number, at, whole, rates in hardware:
+            sub = pairs.sub(number, at)
             deploy = (layer, sub.precision)
             if deploy not in nests:
                 nests[deploy] = layer_part(pairs.problem(layer, number, at))
-            nest = nests[deploy]
-            entry = pairs.layers[layer]
-            loops = entry.nest if isinstance(entry, ComputeLayer) else entry[0]
-            sizes = useful_sizes(loops, sub)
-            family = families.setdefault((nest, sizes, parts.structure), {})
-            family.setdefault((whole, leakage), []).append((layer, number, at))
-            if (whole, leakage) not in rates:
-                rates[whole, leakage] = tuple(parts.rates.tolist())
+            sizes = useful_sizes(pairs.nest(layer), sub)
+            family = families.setdefault((nests[deploy], sizes, rates.structure), {})
+            family.setdefault(whole, (rates, []))[1].append((layer, number, at))
     chunks: list[_Chunk] = []
     for family in families.values():
-        ordered = sorted(family.items(), key=lambda item: rates[item[0]])
-        places = [place for _, place in ordered]
-        chunks += [places[at : at + CHUNK] for at in range(0, len(places), CHUNK)]
+        ordered = sorted(family.values(), key=lambda item: item[0].rates.tolist())
+        chunks += [ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK)]
     return chunks
 
 
@@ -239,9 +242,8 @@ def _answer(
     family = Family(objective)
     texts: dict[Mapping, str] = {}
     found: list[_Answer | None] = []
-    for places in chunk:
+    for rates, places in chunk:
         problem = pairs.problem(*places[0])
-        rates = seen(problem, objective)
         if family.is_hopeless(rates):
             found.append(None)
             continue
@@ -293,7 +295,7 @@ def _gathered(
     texts: dict[str, int] = {}
     distinct = carried = asked = 0
     for chunk, found in zip(chunks, answers, strict=True):
-        for places, answer in zip(chunk, found, strict=True):
+        for (_, places), answer in zip(chunk, found, strict=True):
             distinct, asked = distinct + 1, asked + len(places)
             if answer is None:
                 continue
@@ -305,7 +307,7 @@ def _gathered(
                 best = chosen[where] < 0 or (answer.value, at) < (value[where], chosen[where])
                 if not best:
                     continue
-                sub = pairs.variants[number][at][0]
+                sub = pairs.sub(number, at)
                 chosen[where], cycles[where] = at, answer.cycles
                 energy[where], value[where] = answer.energy, answer.value
                 dram[where] = answer.dram_bytes
