@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .accelerator import Accelerator, SubAccelerator
 from .checks import check, check_dram
@@ -16,7 +16,7 @@ from .resolve import Chip, build, dram_energy
 from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel, TechnologyModel
 from .technology import Unavailable, find_package
 from .template import Template, find_file, instantiate, parse_template, shipped
-from .validation import validate
+from .validation import validate, wrong_places
 
 #: The `template` of a sub-accelerator whose architecture the spec writes in full.
 INLINE = "inline"
@@ -51,6 +51,7 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
     problems: list[str] = []
     model = validate(SpecModel, document.data, document.problem, problems)
     if model is None:
+        _check_the_rest(document, base, problems)
         raise SpecError(problems)
     for where, message in check_dram(model.dram):
         problems.append(document.problem(("dram", *where), message))
@@ -88,6 +89,38 @@ def _available(
         problems.append(document.problem(("technology", key), str(error)))
         return technology.model_copy(update={"source": "tables", "mac_source": None})
     return technology
+
+
+#: What takes the place of a wrong part of a spec while the others are checked. The clock is so
+#: slow that no bandwidth in GB/s is too little per cycle.
+_STAND_INS: Final[dict[str, Any]] = {
+    "clock": "1 kHz",
+    "technology": {"node": "28 nm"},
+    "dram": {"type": "LPDDR4", "bandwidth": "unlimited"},
+}
+
+
+def _check_the_rest(document: Document, base: Path | None, problems: list[str]) -> None:
+    """Add the problems of sub-accelerators that are well-formed in a spec that is not."""
+    wrong = wrong_places(SpecModel, document.data)
+    keys = {place[0] for place in wrong}
+    if keys - set(SpecModel.model_fields) and "technology" not in document.data:
+        keys.add("technology")  # it may be the one that is misspelt
+    data = {key: value for key, value in document.data.items() if key not in keys}
+    data |= {key: value for key, value in _STAND_INS.items() if key in keys}
+    listed = document.data.get("sub_accelerators")
+    subs = dict(enumerate(listed)) if isinstance(listed, list) else {}
+    for place in wrong:
+        if place[0] == "sub_accelerators" and len(place) > 1 and isinstance(place[1], int):
+            subs.pop(place[1], None)
+    data["sub_accelerators"] = list(subs.values())
+    model = validate(SpecModel, data, document.problem, [])
+    if model is None:
+        return
+    chip = Chip(model.clock, model.technology, model.dram, (0.0, 0.0, ""))
+    reader = _Reader(document, chip, base, problems)
+    for number, stated in zip(subs, model.sub_accelerators, strict=True):
+        reader.draft(stated, number)
 
 
 @dataclass(slots=True)
@@ -130,6 +163,18 @@ class _Reader:
 
     def read(self, stated: SubModel, number: int) -> SubAccelerator | None:
         """The sub-accelerator, or None and its errors."""
+        drafted = self.draft(stated, number)
+        if drafted is None:
+            return None
+        draft, architecture = drafted
+        try:
+            return build(stated.name, draft.template, architecture, self.chip, draft.parameters)
+        except DerivationError as error:
+            self.problems.append(draft.problem(error.where, str(error)))
+            return None
+
+    def draft(self, stated: SubModel, number: int) -> tuple[_Draft, Architecture] | None:
+        """The architecture, checked, and where it came from; or None and its errors."""
         place: Where = ("sub_accelerators", number)
         before = len(self.problems)
         if stated.name in self.names:
@@ -148,13 +193,7 @@ class _Reader:
         if architecture is None:
             return None
         self.problems.extend(draft.problem(*found) for found in check(architecture, self.chip))
-        if len(self.problems) > before:
-            return None
-        try:
-            return build(stated.name, draft.template, architecture, self.chip, draft.parameters)
-        except DerivationError as error:
-            self.problems.append(draft.problem(error.where, str(error)))
-            return None
+        return None if len(self.problems) > before else (draft, architecture)
 
     def inline(self, stated: SubModel, place: Where) -> _Draft | None:
         """The architecture that a spec writes in full."""

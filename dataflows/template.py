@@ -66,7 +66,9 @@ def find_file(kind: str, name: str, base: Path | None = None) -> Path:
     looks_like_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
     if looks_like_path:
         path = (base or Path()) / name
-        if not path.is_file():
+        if path.is_dir():
+            raise SpecError([f"{path}: expected a YAML file, found a directory; name a file in it"])
+        if not path.exists():
             raise SpecError(
                 [f"{path}: expected a {kind[:-1]} (a YAML file), there is no such file"]
             )

@@ -31,6 +31,15 @@ def validate(model: type[Model], data: object, report: Report, problems: list[st
     return None
 
 
+def wrong_places(model: type[BaseModel], data: object) -> tuple[Where, ...]:
+    """Where data does not fit a model."""
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        return tuple(tuple(details["loc"]) for details in error.errors(include_url=False))
+    return ()
+
+
 def _explain(model: type[BaseModel], where: Where, details: ErrorDetails) -> tuple[Where, str]:
     """Where the error is, and expected, found and what to do."""
     found, context = details["input"], details.get("ctx", {})

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from chiploom.dataflows import SpecError, load_spec, load_template
-from chiploom.dataflows.document import parse_document
+from chiploom.dataflows.document import Document, parse_document
 from chiploom.dataflows.spec import parse_spec
-from chiploom.dataflows.template import parse_template
+from chiploom.dataflows.template import parse_template, shipped
 from chiploom.frontend.errors import InputError
 
 INLINE: dict[str, Any] = {
@@ -241,6 +241,48 @@ def test_no_such_spec() -> None:
         load_spec(Path("missing.yaml"))
     with pytest.raises(SpecError, match="expected a shipped template"):
         load_template("nope")
+
+
+BROKEN = """
+clock: 200 KiB
+tecnology: {node: 65 nm}
+dram: {type: LPDDR4}
+sub_accelerators:
+  - {name: a, template: row-stationary, parameters: {rows: 0, colums: 3, glb_bandwidth: 100 MB/s}}
+  - {name: b, template: nvdla, parametres: {}}
+  - {name: c, template: row-stationry}
+  - {name: a, axes: [], memories: []}
+"""
+
+
+def test_a_wrong_clock_hides_nothing() -> None:
+    with pytest.raises(SpecError) as error:
+        parse_spec(parse_document(BROKEN, "broken.yaml"), "broken")
+    found = {" ".join(problem.split(": ")[:2]) for problem in error.value.problems}
+    assert found >= {
+        "broken.yaml:2 clock",
+        "broken.yaml:3 tecnology",
+        "broken.yaml:6 sub_accelerators[0].parameters.rows",
+        "broken.yaml:6 sub_accelerators[0].parameters.colums",
+        "broken.yaml:7 sub_accelerators[1].parametres",
+        "broken.yaml:8 sub_accelerators[2].template",
+        "broken.yaml:9 sub_accelerators[3].name",
+    }
+    assert not any("glb_bandwidth" in problem for problem in error.value.problems)
+
+
+def test_what_stands_in_for_a_wrong_part_causes_no_errors() -> None:
+    """One line for one mistake, whichever part of a shipped spec it is in."""
+    for name, path in shipped("specs").items():
+        text = path.read_text(encoding="utf-8")
+        data = yaml.safe_load(text)
+        for key in ("clock", "dram", "technology"):
+            if key in data:
+                broken = Document("broken.yaml", {**data, key: 7}, {})
+                with pytest.raises(SpecError) as error:
+                    parse_spec(broken, name)
+                assert len(error.value.problems) == 1, (name, key, error.value.problems)
+                assert f" {key}: " in error.value.problems[0]
 
 
 def test_errors_survive_pickling() -> None:
