@@ -122,6 +122,10 @@ def simulate(
         Literal["analytic", "roofline"],
         typer.Option(help="Exact access counts and stalls, or a lower bound."),
     ] = "analytic",
+    effort: Annotated[
+        Literal["fast", "normal", "thorough"],
+        typer.Option(help="How fine tile sizes are, and how long to work on a proof."),
+    ] = "normal",
     bits: Bits = None,
     dim: Dims = None,
     strict: Strict = False,
@@ -159,6 +163,7 @@ def simulate(
                 accelerator,
                 objective=objective,
                 fidelity=fidelity,
+                effort=effort,
                 cache=mappings,
                 progress=progress,
             )

@@ -95,7 +95,7 @@ cdef class Certifier:
                         least = self.try_corner(lines, count, e, l, least)
         least = self.try_corner(lines, count, e0, l0, least)
         e = self.objective_of(e0, l0)  # the corner of the box, with whole cycles
-        return least if least > e else e
+        return least if e < least < INFINITY else e
 
     cdef double try_corner(self, Line* lines, int count, double e, double l, double least) noexcept nogil:
         cdef int i

@@ -11,6 +11,7 @@ from ..frontend.nest import LoopNest, OperandBits
 from .cache import MappingCache
 from .errors import NoMappingError
 from .layers import LayerCost, compute_cost, problem_of, streamed_cost
+from .mapper import EffortName
 from .problem import Problem
 from .result import (
     Fidelity,
@@ -32,6 +33,7 @@ def simulate(
     *,
     objective: Objective = "edp",
     fidelity: Fidelity = "analytic",
+    effort: EffortName = "normal",
     cache: MappingCache | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -43,6 +45,7 @@ def simulate(
     Args:
         objective: what the mapper minimises for every layer.
         fidelity: `analytic`, or `roofline` for bounds that no mapping can beat.
+        effort: how fine the mapspace is, and how long the mapper works on a proof.
         cache: mappings of earlier and later runs; one of its own by default. The result does not
             depend on what it holds.
         progress: called after every distinct layer.
@@ -52,7 +55,7 @@ def simulate(
     """
     networks = [graphs] if isinstance(graphs, LayerGraph) else list(graphs)
     cache = MappingCache() if cache is None else cache
-    mapped = _map_all(networks, accelerator, objective, fidelity, cache, progress)
+    mapped = _map_all(networks, accelerator, objective, fidelity, effort, cache, progress)
     results: list[LayerResult] = []
     cycle = 0
     for graph in networks:
@@ -79,6 +82,7 @@ def _map_all(
     accelerator: Accelerator,
     objective: Objective,
     fidelity: Fidelity,
+    effort: EffortName,
     cache: MappingCache,
     progress: Progress | None,
 ) -> Costs:
@@ -91,7 +95,7 @@ def _map_all(
                 names.setdefault(_key(problem), (problem, layer.name))
     costs: Costs = {}
     keys = list(names)
-    tasks = [partial(_attempt, names[key][0], objective, fidelity, cache) for key in keys]
+    tasks = [partial(_attempt, names[key][0], objective, fidelity, effort, cache) for key in keys]
     try:
         for done, (number, cost) in enumerate(completed(tasks), start=1):
             costs[keys[number]] = cost
@@ -107,10 +111,14 @@ def _key(problem: Problem) -> Key:
 
 
 def _attempt(
-    problem: Problem, objective: Objective, fidelity: Fidelity, cache: MappingCache
+    problem: Problem,
+    objective: Objective,
+    fidelity: Fidelity,
+    effort: EffortName,
+    cache: MappingCache,
 ) -> LayerCost | NoMappingError:
     try:
-        return compute_cost(problem, objective, fidelity, cache)
+        return compute_cost(problem, objective, fidelity, effort, cache)
     except NoMappingError as error:
         return error  # another sub-accelerator may take the layer
 
