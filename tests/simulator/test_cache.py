@@ -43,6 +43,7 @@ from chiploom.simulator.plain import (
     mapping_from_plain,
     mapping_to_plain,
 )
+from chiploom.simulator.problem import Hardware
 from chiploom.simulator.store import FILE, Store
 from chiploom.simulator.threads import completed
 
@@ -140,7 +141,7 @@ SILENT = {
     Skew: {},
     LoopNest: {},
     OperandBits: {},
-    Problem: {},
+    Problem: {"hardware": Hardware.of(problem(spec="eyeriss").sub)},  # of another: not used
 }
 
 
