@@ -252,3 +252,28 @@ def test_an_interrupt_is_quiet() -> None:
 def test_names_that_the_locale_cannot_show() -> None:
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     subprocess.run([*COMMAND, *RUN], env=env, check=True, capture_output=True)
+
+
+def test_a_cache_changes_no_answer(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, plain = tmp_path / "cache", tmp_path / "plain.json"
+    assert cli.main([*RUN, "--json", str(plain)]) == 0
+    for name in ("cold.json", "warm.json"):
+        assert cli.main([*RUN, "--cache", str(folder), "--json", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes() == plain.read_bytes()
+    assert [file.name for file in folder.iterdir()] == ["mappings.sqlite"]
+    assert capsys.readouterr().err == ""
+    (folder / "mappings.sqlite").write_text("not a database, whatever its name says " * 40)
+    monkeypatch.setenv("CHIPLOOM_CACHE", str(folder))
+    assert cli.main([*RUN, "--json", str(tmp_path / "noted.json")]) == 0
+    assert (tmp_path / "noted.json").read_bytes() == plain.read_bytes()
+    assert capsys.readouterr().err.startswith(f"chiploom: note: cache {folder}: not used: ")
+    assert cli.main([*RUN, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_cache_that_is_a_file_is_refused(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert "expected a folder, found a file" in fails(capsys, *RUN, "--cache", str(file))
