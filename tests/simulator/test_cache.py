@@ -208,10 +208,10 @@ def test_the_answers_not_asked_for_longest_leave_first() -> None:
 def test_threads_that_ask_the_same_wait_for_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, begun, go = problem(), threading.Event(), threading.Event()
 
-    def slow(*arguments: object) -> object:
+    def slow(*arguments: object, **options: object) -> object:
         begun.set()
         go.wait(10)
-        return map_nest(*arguments)  # type: ignore[arg-type]
+        return map_nest(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cache_module, "map_nest", slow)
     cache = MappingCache()
@@ -223,7 +223,7 @@ def test_threads_that_ask_the_same_wait_for_one_answer(monkeypatch: pytest.Monke
 
 
 def test_an_exception_leaves_no_one_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **options: object) -> None:
         raise MemoryError("no more")
 
     cache, asked = MappingCache(), problem()
