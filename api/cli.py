@@ -6,18 +6,17 @@ Everything heavy is imported inside the commands: `chiploom --help` must stay qu
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from . import output
 
+if TYPE_CHECKING:
     from .frontend.graph import LayerGraph
 
 NO, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -87,26 +86,41 @@ def inspect(
     bits: Bits = None,
     dim: Dims = None,
     strict: Strict = False,
+    dump: Annotated[
+        Literal["graph"] | None, typer.Option(help="Print every layer in full, not the table.")
+    ] = None,
     json: Json = None,
+    csv: Csv = None,
     quiet: Quiet = False,
 ) -> None:
     """Show a network's layers: loops, multiply-accumulates, bytes, and what is not modelled."""
     with _user_errors():
-        _check_targets(json)
+        from .frontend.errors import InputError
+
+        output.check_targets(json, csv, dump)
+        if not models and (csv or dump):
+            raise InputError("--csv and --dump: expected a MODEL, found none; name one")
+        from .reports import dump as dumps
         from .reports import network
 
-        show = not quiet and not _is_stdout(json)
+        show = not (quiet or dump or output.is_stdout(json) or output.is_stdout(csv))
         if not models:
             answer = network.zoo_json()
             if show:
-                network.print_zoo(answer, _console())
+                network.print_zoo(answer, output.console())
         else:
             graphs = [_load(model, dim, bits, strict) for model in models]
             answer = network.graphs_json(graphs)
             if show:
-                network.print_graphs(graphs, _console())
+                network.print_graphs(graphs, output.console())
+            if dump == "graph":
+                print(dumps.graphs_text(graphs), end="")
+            if csv is not None:
+                from .reports.table_csv import network_csv
+
+                output.write(csv, network_csv(graphs))
         if json is not None:
-            _write(json, _text(answer))
+            output.write(json, output.json_text(answer))
 
 
 @app.command()
@@ -144,8 +158,8 @@ def simulate(
 ) -> None:
     """Run networks on an accelerator: cycles, energy and area, per layer and in total."""
     with _user_errors():
-        _check_targets(json, csv, "dump" if dump else None)
-        _check_folder(cache)
+        output.check_targets(json, csv, dump)
+        output.check_folder(cache)
         from .dataflows import load_spec
 
         accelerator = load_spec(on)
@@ -156,7 +170,9 @@ def simulate(
         from .simulator.simulate import simulate as run
 
         if dump == "graph":
-            print("\n".join(dumps.graph_text(graph) for graph in graphs), end="")
+            print(dumps.graphs_text(graphs), end="")
+            if json is None and csv is None:
+                return
         with layer_progress(hidden=quiet) as progress, MappingCache(path=cache) as mappings:
             result = run(
                 graphs,
@@ -168,19 +184,19 @@ def simulate(
                 progress=progress,
             )
         if not quiet:
-            _remark(mappings.notes)
+            output.remark(mappings.notes)
         if dump == "mapping":
             print(dumps.mapping_text(result), end="")
-        if dump is None and not (quiet or _is_stdout(json) or _is_stdout(csv)):
+        if dump is None and not (quiet or output.is_stdout(json) or output.is_stdout(csv)):
             from .reports.summary import print_result
 
-            print_result(result, _console(), top)
+            print_result(result, output.console(), top)
         if csv is not None:
             from .reports.table_csv import csv_text
 
-            _write(csv, csv_text(result))
+            output.write(csv, csv_text(result))
         if json is not None:
-            _write(json, result.json_text())
+            output.write(json, result.json_text())
 
 
 @app.command()
@@ -191,21 +207,21 @@ def dataflows(
 ) -> None:
     """List the dataflow templates and the shipped accelerators, or explain a template."""
     with _user_errors():
-        _check_targets(json)
+        output.check_targets(json)
         from .reports import library
 
-        show = not quiet and not _is_stdout(json)
+        show = not quiet and not output.is_stdout(json)
         if name is None:
             if show:
-                library.print_catalogue(_console())
+                library.print_catalogue(output.console())
             if json is not None:
-                _write(json, _text(library.catalogue_json()))
+                output.write(json, output.json_text(library.catalogue_json()))
         else:
             found = library.explained(name)
             if show:
-                library.print_explained(*found, _console())
+                library.print_explained(*found, output.console())
             if json is not None:
-                _write(json, _text(library.explained_json(*found)))
+                output.write(json, output.json_text(library.explained_json(*found)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -218,11 +234,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(args, prog_name="chiploom", standalone_mode=False) or 0
         sys.stdout.flush()
     except typer.TyperException as error:
-        return _complain(_usage_message(error), BAD_INPUT)
+        output.complain(_usage_message(error))
+        return BAD_INPUT
     except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+        output.complain("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
-        return _abandon_output()
+        output.abandon()
+        return BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None:  # a file, not a stream of ours: a defect
+            raise
+        output.abandon()
+        output.complain(f"standard output cannot be written: {error.strerror}")
+        return BAD_INPUT
     return int(code)
 
 
@@ -235,34 +260,11 @@ def _user_errors() -> Iterator[None]:
     try:
         yield
     except NoMappingError as error:
-        raise typer.Exit(_complain(str(error), NO)) from None
+        output.complain(str(error))
+        raise typer.Exit(NO) from None
     except InputError as error:
-        raise typer.Exit(_complain(str(error), BAD_INPUT)) from None
-    except BrokenPipeError:
-        raise typer.Exit(_abandon_output()) from None
-
-
-def _complain(message: str, code: int) -> int:
-    from .reports.text import printable
-
-    head, *more = message.splitlines() or [""]
-    lines = [f"chiploom: {head}", *(f"          {line}" for line in more)]
-    print("\n".join(map(printable, lines)), file=sys.stderr)
-    return code
-
-
-def _remark(notes: Sequence[str]) -> None:
-    """What the user should know, though the answer stands."""
-    from .reports.text import printable
-
-    for note in notes:
-        print(f"chiploom: note: {printable(note)}", file=sys.stderr)
-
-
-def _abandon_output() -> int:
-    """The reader has gone, which is its right: `chiploom … | head`."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
+        output.complain(str(error))
+        raise typer.Exit(BAD_INPUT) from None
 
 
 def _usage_message(error: typer.TyperException) -> str:
@@ -291,67 +293,6 @@ def _bindings(dims: Sequence[str] | None) -> dict[str, int]:
         if bound.setdefault(name, int(size)) != int(size):
             raise InputError(f"--dim {text}: {name} is bound to {bound[name]} already")
     return bound
-
-
-def _is_stdout(target: Path | None) -> bool:
-    return target is not None and str(target) == "-"
-
-
-def _check_targets(json: Path | None, csv: Path | None = None, dump: str | None = None) -> None:
-    """Refuse files that cannot be written before the work is done, not after."""
-    from .frontend.errors import InputError
-
-    if sum((_is_stdout(json), _is_stdout(csv), dump is not None)) > 1:
-        raise InputError("only one of --json -, --csv - and --dump can go to standard output")
-    for option, target in (("--json", json), ("--csv", csv)):
-        if target is None or _is_stdout(target):
-            continue
-        if target.is_dir():
-            raise InputError(f"{option} {target}: expected a file, found a directory")
-        if not target.parent.is_dir():
-            raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
-        if not os.access(target if target.exists() else target.parent, os.W_OK):
-            raise InputError(f"{option} {target}: no permission to write there")
-
-
-def _check_folder(folder: Path | None) -> None:
-    """Refuse a cache that is no folder."""
-    from .frontend.errors import InputError
-
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise InputError(f"--cache {folder}: expected a folder, found a file; name another one")
-
-
-def _write(target: Path, text: str) -> None:
-    """To a file, whole or not at all, or to standard output."""
-    from .frontend.errors import InputError
-    from .simulator.files import write_text
-
-    if _is_stdout(target):
-        print(text, end="")
-        return
-    try:
-        write_text(target, text)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from None
-
-
-def _text(document: dict[str, Any]) -> str:
-    from json import dumps
-
-    return dumps(document, indent=1, allow_nan=False) + "\n"
-
-
-def _console() -> Console:
-    """Standard output. What is not a terminal gets room for every column."""
-    from rich.console import Console
-
-    class Output(Console):
-        def on_broken_pipe(self) -> None:  # rich would exit with 1
-            raise BrokenPipeError
-
-    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 180
-    return Output(width=wide, highlight=False)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from .describe import describe_template
 from .errors import SpecError
 from .parameters import Parameter
 from .spec import load_spec, spec_names
-from .template import Template, load_template, template_names
+from .template import Template, is_template, load_template, template_names
 
 __all__ = [
     "Accelerator",
@@ -27,6 +27,7 @@ __all__ = [
     "Template",
     "VectorUnit",
     "describe_template",
+    "is_template",
     "load_spec",
     "load_template",
     "spec_names",

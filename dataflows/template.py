@@ -99,6 +99,16 @@ def load_template(name: str, base: Path | None = None) -> Template:
     return parse_template(read_document(path), path.stem)
 
 
+def is_template(path: str) -> bool:
+    """Whether a YAML file is a template rather than a spec.
+
+    Raises:
+        SpecError: the file cannot be read.
+    """
+    keys = read_document(find_file("templates", path)).data.keys()
+    return "sub_accelerators" not in keys and bool({"parameters", "axes", "picture"} & keys)
+
+
 def parse_template(document: Document, name: str) -> Template:
     """The template in a document.
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLayer, Tensor
 from ..frontend.nest import DIMS
 from ..simulator.result import Result
 from .text import printable
 from .units import count, energy, plural, shape
+
+
+def graphs_text(graphs: Sequence[LayerGraph]) -> str:
+    """One `graph_text` after the other."""
+    return "\n".join(map(graph_text, graphs))
 
 
 def graph_text(graph: LayerGraph) -> str:

@@ -16,6 +16,7 @@ from ..dataflows import (
     Memory,
     SubAccelerator,
     Template,
+    is_template,
     load_spec,
     load_template,
     spec_names,
@@ -72,21 +73,23 @@ def catalogue_json() -> dict[str, Any]:
 
 
 def explained(name: str) -> tuple[Template | None, Accelerator | None]:
-    """The template and the accelerator of a name; some share it.
+    """The template and the accelerator of a name (some share it), or the one in a YAML file.
 
-    A path is that of a template. Raises InputError where there is neither.
+    Raises InputError where there is neither.
     """
     specs, templates = spec_names(), template_names()
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return (load_template(name), None) if is_template(name) else (None, load_spec(name))
     spec = load_spec(name) if name in specs else None
-    if name in templates or name.endswith((".yaml", ".yml")):
+    if name in templates:
         return load_template(name), spec
     if spec is None:
         known = sorted({*templates, *specs})
         close = get_close_matches(name, known, n=1)
-        guess = f" Did you mean {close[0]}?" if close else ""
+        guess = f"did you mean {close[0]}? " if close else ""
         raise InputError(
-            f"{name}: no template and no shipped accelerator has this name.{guess}"
-            f" There are: {', '.join(known)}"
+            f"{name}: no template, no shipped accelerator and no YAML file has this name; {guess}"
+            f"there are {', '.join(known)}"
         )
     return None, spec
 

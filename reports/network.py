@@ -135,11 +135,12 @@ def _graph_json(graph: LayerGraph) -> dict[str, Any]:
         "coverage": graph.coverage,
         "notes": list(graph.notes),
         "not_modelled": not_modelled_json(graph),
-        "layers": [_layer_json(layer) for layer in graph],
+        "layers": [layer_json(layer) for layer in graph],
     }
 
 
-def _layer_json(layer: Layer) -> dict[str, Any]:
+def layer_json(layer: Layer) -> dict[str, Any]:
+    """One layer: its loops, operations and bits."""
     compute = layer if isinstance(layer, ComputeLayer) else None
     simple, special = vector_ops(layer)
     return {

@@ -143,6 +143,30 @@ def test_dumps_replace_the_table(capsys: Capture) -> None:
     assert "total" not in graph + mapping
 
 
+def test_a_dumped_graph_needs_no_mapping(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.main(["inspect", "resnet9", "lstm", "--dump", "graph"]) == 0
+    inspected = capsys.readouterr().out
+    assert [line for line in inspected.splitlines() if line.startswith("graph ")] == [
+        "graph resnet9: 13 layers, 379 M MACs",
+        "graph lstm: 12 layers, 464 M MACs",
+    ]
+    module = importlib.import_module("chiploom.simulator.simulate")
+    monkeypatch.setattr(module, "simulate", None)
+    models = ["simulate", "resnet9", "lstm", "--on", "eyeriss"]
+    assert cli.main([*models, "--dump", "graph"]) == 0
+    assert capsys.readouterr().out == inspected
+
+
+def test_inspect_writes_a_csv(capsys: Capture) -> None:
+    assert cli.main(["inspect", "resnet9", "lstm", "--csv", "-"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["model"] for row in rows] == ["resnet9"] * 13 + ["lstm"] * 12
+    assert sum(int(row["macs"]) for row in rows) == pytest.approx(379e6 + 464e6, rel=0.01)
+    first = rows[0]
+    assert (first["K"], first["C"], first["W width"], first["fused"]) == ("64", "3", "32", "Relu")
+    assert int(first["W bits"]) == 64 * 3 * 3 * 3 * 32
+
+
 def test_quiet_says_nothing(capsys: Capture, tmp_path: Path) -> None:
     target = str(tmp_path / "out.json")
     for arguments in (RUN, ["inspect", "resnet9"], ["dataflows"]):
@@ -164,6 +188,19 @@ def test_dataflows_lists_and_explains(capsys: Capture) -> None:
         assert name in text
         assert cli.main(["dataflows", name]) == 0
         assert name in capsys.readouterr().out
+
+
+def test_dataflows_explains_a_file(capsys: Capture, tmp_path: Path) -> None:
+    from chiploom.dataflows.template import shipped
+
+    for kind, name, word in (("specs", "eyeriss", "spec"), ("templates", "nvdla", "template")):
+        path = tmp_path / f"my_{name}.yaml"
+        path.write_text(shipped(kind)[name].read_text())
+        assert cli.main(["dataflows", str(path)]) == 0
+        assert capsys.readouterr().out.startswith(f"{word} my_{name}: ")
+    path.write_text("clock: 1 GHz\n")
+    message = fails(capsys, "dataflows", str(path))
+    assert "expected the key `dram`" in message  # of a spec, which this is rather than a template
 
 
 def test_no_mapping_is_an_honest_no(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +246,13 @@ def test_a_file_wins_over_a_shipped_name(
         ([*RUN, "--json", "-", "--dump", "graph"], ["only one"]),
         ([*RUN, "--json", "no/such/dir/r.json"], ["--json", "no/such/dir"]),
         ([*RUN, "--csv", "."], ["--csv .", "directory"]),
+        ([*RUN, "--csv", "r", "--json", "r"], ["--json and --csv", "two files"]),
+        (["inspect", "--csv", "-"], ["expected a MODEL"]),
+        (["inspect", "--dump", "graph"], ["expected a MODEL"]),
+        (["inspect", "resnet9", "--csv", "-", "--dump", "graph"], ["only one"]),
+        (["simulate", "resnet9", "--on", "."], ["'.'", "shipped"]),
+        (["simulate", "resnet9", "--on", "./"], ["directory"]),
+        (["dataflows", "no/such.yaml"], ["no/such.yaml", "no such file"]),
         ([*RUN, "--jsn", "x"], ["--jsn", "--json"]),
         (["simulat"], ["simulat", "simulate"]),
         (["dataflows", "nvdl"], ["nvdl", "nvdla"]),
@@ -222,10 +266,22 @@ def test_a_wrong_command_line_is_one_message(
         assert word in message
 
 
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+
+
+@FULL
 def test_a_full_disk_is_one_message(capsys: Capture) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full on this system")
     assert "No space left" in fails(capsys, *RUN, "--quiet", "--json", "/dev/full")
+
+
+@FULL
+@pytest.mark.parametrize("arguments", [["inspect", "resnet9"], ["inspect", "lstm", "--csv", "-"]])
+def test_full_standard_output_is_one_message(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == cli.BAD_INPUT
+    assert done.stderr.count(b"\n") == 1
+    assert done.stderr.startswith(b"chiploom: standard output cannot be written: No space left")
 
 
 @pytest.mark.parametrize("arguments", [["inspect", "resnet50"], ["inspect"]])
