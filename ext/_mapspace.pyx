@@ -11,6 +11,8 @@ Layout of the problem arrays: see `simulator/problem.py`, which packs them.
 
 import numpy as np
 
+cimport cython
+
 from libc.math cimport ceil, INFINITY
 from libc.string cimport memcpy, memset
 
@@ -18,7 +20,12 @@ include "problem.pxi"
 include "counting.pxi"
 include "cost.pxi"
 include "search.pxi"
+include "tables.pxi"
+include "weights.pxi"
+include "recurrence.pxi"
+include "trace.pxi"
 include "certify.pxi"
+include "enumerate.pxi"
 
 cdef class Kernel:
     """One loop nest on one sub-accelerator.
@@ -201,14 +208,14 @@ cdef class Kernel:
         bound = c.bound()
         if done < 2 and nodes > 0 and bound < c.value * (1 - 1e-9):
             with nogil:
-                done = 1 + c.close_gap(nodes)
+                done = 1 + close_gap(c, nodes)
         if done == 2:
             bound = c.value
         if bound > c.value:
             bound = c.value
         if not c.found or c.value >= known:
             return c.value, bound, None, None, None, c.search.runs, c.nodes
-        n = c.search.loops_of(c.choices, loops, bounds)
+        n = loops_of(c.search, c.choices, loops, bounds)
         found = np.empty((n, 2), dtype=np.int64)
         for j in range(n):
             found[j, 0] = loops[2 * j]

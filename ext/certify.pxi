@@ -29,6 +29,7 @@ cdef struct Partial:              # closings made so far, outermost first
     int last                      # operand closed last at this very tile, NO where none
 
 
+@cython.final
 cdef class Certifier:
     """Best mapping of one spatial mapping, and what no mapping can beat."""
 
@@ -128,8 +129,8 @@ cdef class Certifier:
             return 1
         self.search.weights = weights[0]
         with nogil:
-            self.search.weigh()
-            least = self.search.run()
+            weigh(self.search)
+            least = fill_best(self.search)
         if least == INFINITY:
             return 0
         if self.table_count < MAXTABLES:
@@ -138,8 +139,8 @@ cdef class Certifier:
         self.line_count += 1
         if not self.open_gap():
             return 1
-        self.search.trace(choices)
-        self.search.sums_of(choices, sums)
+        trace_back(self.search, choices)
+        sums_of(self.search, choices, sums)
         energy[0] = sums.energy
         cycles[0] = cycles_of(self.p, sums, &bound)
         if self.fits_together(choices):
@@ -185,8 +186,8 @@ cdef class Certifier:
         self.table_lines[k] = self.lines[self.line_count]
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
-                self.search.weights_of(x, j, self.link_weights[k][x][j])
-        self.table_base[k] = self.search.weighted_base()
+                weights_of(self.search, x, j, self.link_weights[k][x][j])
+        self.table_base[k] = weighted_base(self.search)
         self.table_count += 1
         return 0
 
@@ -208,7 +209,7 @@ cdef class Certifier:
         cdef int v = 0
         if self.search.link[x][j].variant_doubled[0] != choice.is_doubled:
             v = 1
-        return self.search.held(x, j, v, choice.at, choice.whole)
+        return bits_held(self.search, x, j, v, choice.at, choice.whole)
 
     cdef int share_out(self) except -1:
         """A legal mapping to start from: fixed shares of every memory."""
@@ -235,10 +236,10 @@ cdef class Certifier:
                     if self.p.memory[m].size >= 0:
                         self.search.limit[x][j] = self.p.memory[m].size * shares[k][x] // total
             with nogil:
-                cost = self.search.run()
+                cost = fill_best(self.search)
             if cost < INFINITY:
-                self.search.trace(choices)
-                self.search.sums_of(choices, &sums)
+                trace_back(self.search, choices)
+                sums_of(self.search, choices, &sums)
                 self.take(choices, &sums)
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
@@ -296,8 +297,8 @@ cdef class Certifier:
             self.search.weights.array = 1
         else:
             self.search.weights.energy = 1
-        self.search.weigh()
-        least = self.search.run()
+        weigh(self.search)
+        least = fill_best(self.search)
         least_energy[0] = 0
         if least == INFINITY:
             return least
@@ -339,7 +340,7 @@ cdef class Certifier:
             ok = self.ask(&mix, &here_e, &here_l, &sums)
             if ok < 2:
                 return ok
-            if self.close_gap(GLANCE):
+            if close_gap(self, GLANCE):
                 return 2
         if self.objective != LATENCY and not asked:
             ok = self.ask_energy(&energy, &cycles, &sums)
@@ -400,179 +401,3 @@ cdef class Certifier:
         for m in range(self.p.memories):
             weights.read[m] *= factor
             weights.write[m] *= factor
-
-    # -- enumeration of what is left ------------------------------------------------------------
-    cdef int close_gap(self, long budget) noexcept nogil:
-        """Try every mapping that the kept tables do not rule out; 0 where the budget ran out."""
-        cdef Partial root
-        cdef int k
-        memset(&root, 0, sizeof(Partial))
-        root.a = self.search.states[W] - 1
-        root.b = self.search.states[I] - 1
-        root.c = self.search.states[O] - 1
-        root.at = self.search.lat.points - 1
-        root.last = NO
-        self.stopped = 0
-        self.node_budget = self.nodes + budget
-        self.descend(&root, 0)
-        return not self.stopped
-
-    cdef int ruled_out(self, Partial* state, long row) noexcept nogil:
-        """Whether no mapping with these closings can beat the best one."""
-        cdef Line lines[MAXTABLES + 2]
-        cdef int k, m, count = self.table_count
-        cdef double rest
-        lines[count].energy = 1
-        lines[count].cycles = 0
-        lines[count].least = self.least_energy
-        lines[count + 1].energy = 0
-        lines[count + 1].cycles = 1
-        lines[count + 1].least = self.search.base.array + state.sums.array + state.sums.around
-        for m in range(self.p.memories):
-            lines[count + 1].least += state.sums.serial[m]
-        for k in range(self.table_count):
-            rest = self.table[k][state.at * self.search.total_states + row]
-            if rest == INFINITY:
-                return 1
-            lines[k].energy = self.table_lines[k].energy
-            lines[k].cycles = self.table_lines[k].cycles
-            lines[k].least = state.weighted[k] + rest + self.table_base[k]
-        return self.bound_of(lines, count + 2) >= self.value * (1 - 1e-9)
-
-    cdef void descend(self, Partial* state, int depth) noexcept nogil:
-        """Close one more link, at any tile inside the present one."""
-        cdef int level, flag, before, parity
-        cdef long n = self.search.lat.points
-        if self.stopped:
-            return
-        if state.a == 0 and state.b == 0 and state.c == 0:
-            self.finish(state)
-            return
-        self.nodes += 1
-        if self.nodes > self.node_budget:
-            self.stopped = 1
-            return
-        if state.c > 0:
-            level = self.search.level_of(state.c)
-            parity = self.search.parity_of(state.c)
-            for flag in range(1 if level == 0 else 2):
-                before = 0 if level == 0 else 2 * level - 1 + flag
-                self.try_tiles(state, O, level, flag, before, parity, depth)
-        if state.b > 0:
-            self.try_tiles(state, I, state.b - 1, 0, 0, -1, depth)
-        if state.a > 0:
-            self.try_tiles(state, W, state.a - 1, 0, 0, -1, depth)
-
-    cdef void try_tiles(self, Partial* state, int x, int j, int whole, int before, int parity, int depth) noexcept nogil:
-        """Every tile that loops can grow into the present one."""
-        cdef int digit[ND]
-        cdef int top[ND]
-        cdef int d, v, k, source
-        cdef long at, inner
-        for d in range(ND):
-            top[d] = self.search.digit(d, state.at)
-            digit[d] = 0
-            while not self.search.lat.grows[d][digit[d]][top[d]]:
-                digit[d] += 1
-        while not self.stopped:
-            at = 0
-            for d in range(ND):
-                at += digit[d] * self.search.lat.stride[d]
-            if self.search.forbidden[at] == 0 and (parity < 0 or self.search.reduced[j * self.search.lat.points + at] == parity):
-                if not (at == state.at and state.last < NO and x > state.last):
-                    for v in range(self.search.link[x][j].variants):
-                        self.try_one(state, x, j, v, whole, before, at, -1, at, depth)
-                if x == I:
-                    for d in range(4):
-                        if self.search.link[I][j].slid_open[d] == NULL:
-                            continue
-                        for k in range(self.search.lat.befores[OY + d][digit[OY + d]]):
-                            source = self.search.lat.before[OY + d][digit[OY + d]][k]
-                            inner = at - (digit[OY + d] - source) * self.search.lat.stride[OY + d]
-                            for v in range(self.search.link[x][j].variants):
-                                self.try_one(state, x, j, v, whole, before, inner, OY + d, at, depth)
-            for d in range(ND):  # the next tile that grows into the present one
-                digit[d] += 1
-                while digit[d] <= top[d] and not self.search.lat.grows[d][digit[d]][top[d]]:
-                    digit[d] += 1
-                if digit[d] <= top[d]:
-                    break
-                digit[d] = 0
-                while not self.search.lat.grows[d][digit[d]][top[d]]:
-                    digit[d] += 1
-            else:
-                return
-
-    cdef void try_one(self, Partial* state, int x, int j, int v, int whole, int before, long at, int slide,
-                      long slide_at, int depth) noexcept nogil:
-        """Close a link here and go on, unless that is too much or cannot win."""
-        cdef Link* link = &self.search.link[x][j]
-        cdef Partial more
-        cdef Terms terms
-        cdef Base base
-        cdef long held, row, n = self.search.lat.points
-        cdef int k, a = state.a, b = state.b, c = state.c
-        cdef double* t
-        cdef double* w
-        if not link.legal_tile[at]:
-            return
-        if x == W:
-            a -= 1
-        elif x == I:
-            b -= 1
-        else:
-            c = before
-        row = self.search.state(a, b, c)
-        if self.table[0][at * self.search.total_states + row] == INFINITY:
-            return
-        held = self.search.held(x, j, v, at, whole)
-        if self.p.memory[link.child].size >= 0 and state.used[link.child] + held > self.p.memory[link.child].size:
-            return
-        if slide >= 0:
-            self.search.load_sliding(j, slide, at, slide_at, &base)
-            terms_of(self.p, x, j, &link.fixed, &base, link.variant_doubled[v], &terms)
-        else:
-            t = link.terms[v]
-            terms.energy = t[at]
-            terms.around = t[n + at]
-            terms.serial = t[2 * n + at]
-            terms.child_read = t[3 * n + at]
-            terms.child_write = t[4 * n + at]
-            terms.parent_read = t[5 * n + at]
-            terms.parent_write = t[6 * n + at]
-            terms.folds = link.folds[at] if self.p.skew_per_fold and x == self.p.skew_operand and j == 0 else 0
-        more = state[0]
-        more.a = a
-        more.b = b
-        more.c = c
-        more.at = at
-        for k in range(self.table_count):
-            w = self.link_weights[k][x][j]
-            more.weighted[k] += (
-                w[0] * terms.energy + w[1] * terms.around + w[2] * terms.serial + w[3] * terms.child_read
-                + w[4] * terms.child_write + w[5] * terms.parent_read + w[6] * terms.parent_write
-                + w[7] * terms.folds)
-        if self.ruled_out(&more, row):
-            return
-        more.used[link.child] += held
-        add_terms(self.p, x, j, &terms, &more.sums)
-        more.last = x if slide < 0 else NO
-        self.trail[x][j].at = at
-        self.trail[x][j].is_doubled = link.variant_doubled[v]
-        self.trail[x][j].slide = slide
-        self.trail[x][j].slide_at = slide_at
-        self.trail[x][j].whole = whole
-        self.trail[x][j].order = -depth
-        self.descend(&more, depth + 1)
-
-    cdef void finish(self, Partial* state) noexcept nogil:
-        cdef Sums sums = self.search.base
-        cdef int m
-        sums.energy += state.sums.energy
-        sums.around += state.sums.around
-        sums.array += state.sums.array
-        for m in range(self.p.memories):
-            sums.serial[m] += state.sums.serial[m]
-            sums.read[m] += state.sums.read[m]
-            sums.write[m] += state.sums.write[m]
-        self.take(self.trail, &sums)
