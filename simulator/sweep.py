@@ -122,9 +122,9 @@ def sweep(
     Equal pairs are mapped once, and variants that differ only in rates (sizes, bandwidths,
     energies, leakage) share what one answer proves for another (`sharing.py`). Where `map_nest`
     proves an optimum for the pair alone, so does the sweep, and the values agree within
-    `mapper.TOLERANCE`; where it does not, the sweep's answer is at least as good. Of several equally
-    good mappings it may take another one, and with it what the objective does not see. The answer
-    does not depend on `threads` nor on what the cache holds.
+    `mapper.TOLERANCE`; where it does not, the sweep's answer is at least as good. Of mappings that
+    are equally good it may take another one, and with it what the objective does not see. The
+    answer does not depend on `threads` nor on what the cache holds.
 
     Args:
         layers: compute layers, or loop nests with operand widths. They are deployed at most at the
