@@ -340,7 +340,9 @@ cdef class Certifier:
             ok = self.ask(&mix, &here_e, &here_l, &sums)
             if ok < 2:
                 return ok
-            if close_gap(self, GLANCE):
+            with nogil:
+                ok = close_gap(self, GLANCE)
+            if ok:
                 return 2
         if self.objective != LATENCY and not asked:
             ok = self.ask_energy(&energy, &cycles, &sums)
