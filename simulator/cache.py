@@ -24,8 +24,8 @@ from ..frontend import nest
 from . import accesses, cost, mapper, mapping, plain, problem, spatial
 from .cost import Cost
 from .errors import NoMappingError
-from .identity import identity
-from .mapper import EffortName, Mapped, explain, map_nest
+from .identity import identity, survey_identity
+from .mapper import EffortName, Mapped, Survey, explain, map_nest, survey
 from .problem import Problem
 from .result import Objective
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Answers kept in memory, of some 4 KiB each.
 ENTRIES: Final = 16_384
+#: Surveys kept: variants that differ in bandwidths come one after the other.
+SURVEYS: Final = 64
 #: Size of the file on disk.
 MAX_BYTES: Final = 256 << 20
 LEAST_BYTES: Final = 128 << 10
@@ -92,6 +94,7 @@ class MappingCache:
         self._path = None if path is None else Path(path)
         self._max_bytes = max_bytes
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
+        self._surveys: OrderedDict[bytes, Survey] = OrderedDict()
         self._running: dict[bytes, threading.Event] = {}
         self._lock = threading.Lock()
         self._hits = self._loaded = self._mapped = 0
@@ -188,7 +191,8 @@ class MappingCache:
         self, key: bytes, problem: Problem, objective: Objective, effort: EffortName
     ) -> _Answer:
         try:
-            mapped: Mapped | None = map_nest(problem, objective, effort)
+            surveyed = self._surveyed(problem, objective, effort)
+            mapped: Mapped | None = map_nest(problem, objective, effort, surveyed=surveyed)
         except NoMappingError:
             mapped = None
         with self._lock:
@@ -197,6 +201,25 @@ class MappingCache:
             entry = None if mapped is None else plain.mapped_to_plain(mapped, problem.sub)
             self._store.put(_versioned(key), json.dumps(entry, separators=(",", ":")))
         return _Answer(mapped, _memories(problem))
+
+    def _surveyed(
+        self, problem: Problem, objective: Objective, effort: EffortName
+    ) -> Survey | None:
+        """A survey that another bandwidth left."""
+        if objective == "latency":  # whose survey depends on them
+            return None
+        key = survey_identity(problem) + f"{objective} {effort}".encode()
+        with self._lock:
+            found = self._surveys.get(key)
+            if found is not None:
+                self._surveys.move_to_end(key)
+                return found
+        found = survey(problem, objective, effort)
+        with self._lock:
+            self._surveys[key] = found
+            while len(self._surveys) > SURVEYS:
+                self._surveys.popitem(last=False)
+        return found
 
     def _on_disk(self, key: bytes, problem: Problem, objective: Objective) -> _Answer | None:
         text = None if self._store is None else self._store.get(_versioned(key))

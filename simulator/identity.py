@@ -27,19 +27,26 @@ def layer_part(problem: Problem) -> bytes:
     return problem.packed()[0][:LAYER_INTEGERS].tobytes()
 
 
-def hardware_part(problem: Problem) -> bytes:
+def hardware_part(problem: Problem, *, bandwidths: bool = True) -> bytes:
     """Of an identity, what the sub-accelerator gives: all but the sizes of its axes."""
     integers, reals = problem.packed()
     axes = ";".join(f"{axis.name}:{' '.join(axis.dims)}" for axis in problem.sub.axes)
     numbers = one_or_several(reals[1:], len(problem.sub.memories))
+    if not bandwidths:
+        numbers[1 : 1 + 5 * len(problem.sub.memories)].reshape(-1, 5)[:, :2] = 0
     return integers[LAYER_INTEGERS:].tobytes() + numbers.tobytes() + axes.encode()
 
 
-def identity(problem: Problem) -> bytes:
+def survey_identity(problem: Problem) -> bytes:
+    """As `identity`, for what does not depend on bandwidths (`mapper.Survey`)."""
+    return identity(problem, bandwidths=False)
+
+
+def identity(problem: Problem, *, bandwidths: bool = True) -> bytes:
     """32 bytes, equal where the answers are equal to the last bit."""
     digest = hashlib.sha256(layer_part(problem))
     digest.update(repr((float(problem.leakage), useful_sizes(problem.nest, problem.sub))).encode())
-    digest.update(hardware_part(problem))
+    digest.update(hardware_part(problem, bandwidths=bandwidths))
     return digest.digest()
 
 

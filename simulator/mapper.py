@@ -73,12 +73,25 @@ class Mapped:
     nodes: int = 0
 
 
-def map_nest(problem: Problem, objective: Objective, effort: EffortName = "normal") -> Mapped:
-    """The best mapping, as far as the effort goes.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A first look at every spatial mapping, the most promising first.
 
-    Raises:
-        NoMappingError: no mapping is legal, however small its tiles.
+    For energy and energy-delay product it does not depend on bandwidths, to the last bit: problems
+    that differ in nothing else can share it.
+
+    Attributes:
+        options: least value, number, least dynamic energy (pJ), the spatial mapping, the same as
+            an array, tile sizes by dim.
+        runs: tables filled.
     """
+
+    options: tuple[tuple[float, int, float, tuple[Unroll, ...], Integers, list[Integers]], ...]
+    runs: int
+
+
+def survey(problem: Problem, objective: Objective, effort: EffortName = "normal") -> Survey:
+    """What `map_nest` begins with."""
     limits = EFFORTS[effort]
     macs_energy = problem.nest.macs * problem.sub.mac_energy
     number = OBJECTIVES.index(objective)
@@ -92,12 +105,34 @@ def map_nest(problem: Problem, objective: Objective, effort: EffortName = "norma
         if len(spatials) > 1:
             least, energy = problem.kernel.first_bound(placed, sizes, number, macs_energy)
         options.append((least, len(options), energy, spatial, placed, sizes))
-    # The most promising first: what it reaches rules most of the others out.
-    options.sort()
+    # What the most promising one reaches rules most of the others out.
+    options.sort(key=lambda option: option[:2])
+    return Survey(tuple(options), len(options) if len(options) > 1 else 0)
+
+
+def map_nest(
+    problem: Problem,
+    objective: Objective,
+    effort: EffortName = "normal",
+    *,
+    surveyed: Survey | None = None,
+) -> Mapped:
+    """The best mapping, as far as the effort goes.
+
+    Args:
+        surveyed: `survey` of this problem, where it is known.
+
+    Raises:
+        NoMappingError: no mapping is legal, however small its tiles.
+    """
+    limits = EFFORTS[effort]
+    macs_energy = problem.nest.macs * problem.sub.mac_energy
+    number = OBJECTIVES.index(objective)
+    surveyed = surveyed or survey(problem, objective, effort)
     best, known, bound, hint = None, math.inf, math.inf, -1
     names = [memory.name for memory in problem.sub.memories]
-    runs, nodes = len(options) if len(options) > 1 else 0, 0
-    for least, _, energy, spatial, placed, sizes in options:
+    runs, nodes = surveyed.runs, 0
+    for least, _, energy, spatial, placed, sizes in surveyed.options:
         if least >= known * (1 - TOLERANCE):
             break
         _, proven, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
@@ -199,9 +234,7 @@ def explain(problem: Problem) -> str:
     twice = [tuple(memory.buffering == "double" for memory in row) for row in levels]
     cost = evaluate(
         problem,
-        Mapping(
-            (), temporal, (inside[0], inside[1], inside[2]), (twice[0], twice[1], twice[2])
-        ),
+        Mapping((), temporal, (inside[0], inside[1], inside[2]), (twice[0], twice[1], twice[2])),
     )
     where = f"sub-accelerator {problem.sub.name} ({problem.sub.template})"
     if cost.overflow is None or cost.short_bits == 0:

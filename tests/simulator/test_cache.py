@@ -35,7 +35,8 @@ from chiploom.simulator import (
     simulate,
 )
 from chiploom.simulator import cache as cache_module
-from chiploom.simulator.identity import identity
+from chiploom.simulator.identity import identity, survey_identity
+from chiploom.simulator.mapper import survey
 from chiploom.simulator.plain import (
     PlainError,
     mapped_from_plain,
@@ -547,3 +548,22 @@ def test_a_folder_that_is_only_read_costs_a_note(
         tmp_path.chmod(0o755)
     assert cache.notes == (f"cache {tmp_path}: no permission to write; only read",)
     assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_surveys_do_not_depend_on_bandwidths(data: st.DataObject) -> None:
+    nest, sub = data.draw(nests(3)), data.draw(sub_accelerators())
+    objective = data.draw(st.sampled_from(["energy", "edp"]))
+    rates = st.sampled_from([1.0, 3.0, 1e9, float("inf")])
+    memories = tuple(
+        replace(m, read_bandwidth=data.draw(rates), write_bandwidth=data.draw(rates))
+        for m in sub.memories
+    )
+    one = Problem(nest, BITS, 24, sub, 3.0)
+    other = replace(one, sub=replace(sub, memories=memories))
+    assert survey_identity(one) == survey_identity(other)
+    first, second = survey(one, objective), survey(other, objective)
+    assert first.runs == second.runs
+    for a, b in zip(first.options, second.options, strict=True):
+        assert a[:4] == b[:4]
