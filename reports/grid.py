@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from .text import printable, shorten
+from .text import printable, shorten, shorten_all
 
 _GAP = 2  # blanks between columns
 _MIN_NAME = 18
@@ -76,9 +76,10 @@ class Grid:
             table.add_column(
                 Text(column.header), justify="left" if column.left else "right", no_wrap=True
             )
-        for row in rows:
-            cells = [Text(shorten(row.cells[i], widths[i])) for i in kept]
-            table.add_row(*cells, style=row.style, end_section=row.section)
+        names = shorten_all([row.cells[0] for row in rows], widths[0])
+        for row, label in zip(rows, names, strict=True):
+            cells = [label, *(shorten(row.cells[i], widths[i]) for i in kept[1:])]
+            table.add_row(*map(Text, cells), style=row.style, end_section=row.section)
         dropped = [
             column.header
             for i, column in enumerate(self.columns)

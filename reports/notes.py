@@ -27,7 +27,8 @@ def note_block(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
 def result_notes(result: Result) -> Iterator[str]:
     """Notes of the networks, the accelerator and the layers."""
     yield from model_notes([(model.name, model.notes) for model in result.models])
-    yield from result.spec.notes
+    for note in result.spec.notes:  # of a sub-accelerator, which may have another name
+        yield note if note.startswith(f"{result.spec.name}:") else f"{result.spec.name}, {note}"
     yield from _layer_notes(result.layers)
     if result.fidelity == "analytic":
         yield from _optimality(result.layers)

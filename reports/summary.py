@@ -102,7 +102,7 @@ def _breakdown(result: Result) -> RenderableType:
     if len(result.spec.sub_accelerators) == 1:
         areas = {name.split(".", 1)[-1]: area for name, area in areas.items()}
     blocks = [_bars("Energy by part", by_part(result.energy_by_component), energy)]
-    if areas:
+    if any(areas.values()):
         blocks.append(_bars("Area by part", areas, lambda mm2: f"{mm2:.3g} mm²"))
     return Columns(blocks, padding=(1, 4))
 

@@ -26,6 +26,20 @@ def shorten(name: str, width: int) -> str:
     return f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"
 
 
+def shorten_all(names: Sequence[str], width: int) -> list[str]:
+    """Names at most `width` long, cut where most of them stay different from one another."""
+
+    def cut(name: str, head: float) -> str:
+        if len(name) <= width or width <= 1:
+            return shorten(name, width)
+        first = int((width - 1) * head)
+        return f"{name[:first]}…{name[len(name) - (width - 1 - first) :]}"
+
+    candidates = [[shorten(name, width) for name in names]]
+    candidates += [[cut(name, head) for name in names] for head in (0.0, 0.5, 0.7)]
+    return max(candidates, key=lambda each: len(set(each)))  # the first of equals
+
+
 def compact_names(layers: Sequence[tuple[str, str]]) -> list[str]:
     """Names of layers without what exporters repeat, in the order of the (name, operator) pairs.
 

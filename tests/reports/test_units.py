@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chiploom.reports.text import compact_names, printable, shorten
+from chiploom.reports.text import compact_names, printable, shorten, shorten_all
 from chiploom.reports.units import binary, energy, percent, plural, shape, si
 
 
@@ -72,6 +72,22 @@ def test_shorten_fits_and_keeps_both_ends(name: str, width: int) -> None:
         assert short[0] == name[0]
         assert short[-1] == name[-1]
         assert "…" in short
+
+
+def test_names_are_cut_where_they_stay_different() -> None:
+    same_head = [f"encoder/layer.{i}/attention/self/query" for i in range(12)]
+    assert len(set(shorten_all(same_head, 26))) == 12
+    assert shorten_all(["abcdefghij", "kl"], 6) == ["ab…hij", "kl"]
+    same_tail = [f"{i}/block/with/a/long/tail" for i in "abc"]
+    assert len(set(shorten_all(same_tail, 12))) == 3
+    assert shorten_all([], 12) == []
+
+
+@given(st.lists(st.text(max_size=60), max_size=8), st.integers(0, 40))
+def test_all_shortened_names_fit(names: list[str], width: int) -> None:
+    short = shorten_all(names, width)
+    assert len(short) == len(names)
+    assert all(len(name) <= width for name in short)
 
 
 def test_printable_defuses_escape_sequences() -> None:
