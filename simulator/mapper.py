@@ -73,6 +73,10 @@ class Mapped:
     nodes: int = 0
 
 
+#: Least value, number, least dynamic energy (pJ), spatial mapping, the same as an array, tile sizes.
+Option = tuple[float, int, float, tuple[Unroll, ...], Integers, list[Integers]]
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """A first look at every spatial mapping, the most promising first.
@@ -81,12 +85,11 @@ class Survey:
     that differ in nothing else can share it.
 
     Attributes:
-        options: least value, number, least dynamic energy (pJ), the spatial mapping, the same as
-            an array, tile sizes by dim.
+        options: see `Option`.
         runs: tables filled.
     """
 
-    options: tuple[tuple[float, int, float, tuple[Unroll, ...], Integers, list[Integers]], ...]
+    options: tuple[Option, ...]
     runs: int
 
 
@@ -95,7 +98,7 @@ def survey(problem: Problem, objective: Objective, effort: EffortName = "normal"
     limits = EFFORTS[effort]
     macs_energy = problem.nest.macs * problem.sub.mac_energy
     number = OBJECTIVES.index(objective)
-    options = []
+    options: list[Option] = []
     spatials = unrollings(problem.nest, problem.sub)
     for spatial in spatials:
         probe = Mapping.in_space(spatial)
