@@ -73,7 +73,7 @@ class Mapped:
     nodes: int = 0
 
 
-#: Least value, number, least dynamic energy (pJ), spatial mapping, the same as an array, tile sizes.
+#: Least value, number, least dynamic energy (pJ), spatial mapping (also as an array), tile sizes.
 Option = tuple[float, int, float, tuple[Unroll, ...], Integers, list[Integers]]
 
 
