@@ -29,6 +29,10 @@ RELEVANT: Final[dict[Operand, tuple[Dim, ...]]] = {
 }
 
 
+#: Counts up to here are exact in floating point too, and far from any overflow.
+MOST_MACS: Final = 2**53
+
+
 class NestError(ValueError):
     """Sizes that no loop nest has."""
 
@@ -62,6 +66,8 @@ class LoopNest:
         for name in ("stride", "dilation", "input_size"):
             if min(getattr(self, name)) < 1:
                 raise NestError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.macs > MOST_MACS:
+            raise NestError(f"expected at most 2^53 multiply-accumulates, got {self.macs}")
 
     def __getitem__(self, dim: Dim) -> int:
         return self.sizes[DIMS.index(dim)]
