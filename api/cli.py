@@ -148,7 +148,7 @@ def simulate(
         typer.Option(min=0, metavar="N", help="Show the N costliest layers of each network."),
     ] = None,
     dump: Annotated[
-        Literal["graph", "mapping"] | None,
+        Literal["graph", "mapping", "program"] | None,
         typer.Option(help="Print a stage of the pipeline in place of the table."),
     ] = None,
     cache: Cache = None,
@@ -160,6 +160,10 @@ def simulate(
     with _user_errors():
         output.check_targets(json, csv, dump)
         output.check_folder(cache)
+        if dump == "program" and fidelity == "roofline":
+            from .frontend.errors import InputError
+
+            raise InputError("--dump program: the roofline has no mapping; leave out --fidelity")
         from .dataflows import load_spec
 
         accelerator = load_spec(on)
@@ -183,10 +187,15 @@ def simulate(
                 cache=mappings,
                 progress=progress,
             )
+            programs = ""
+            if dump == "program":
+                programs = dumps.programs_text(graphs, accelerator, result, effort, mappings)
         if not quiet:
             output.remark(mappings.notes)
         if dump == "mapping":
             print(dumps.mapping_text(result), end="")
+        if dump == "program":
+            print(programs, end="")
         if dump is None and not (quiet or output.is_stdout(json) or output.is_stdout(csv)):
             from .reports.summary import print_result
 

@@ -1,12 +1,17 @@
-"""Stages of the pipeline as text: the layer graph, and the mapping of every layer."""
+"""Stages of the pipeline as text: the layer graph, the mapping and the program of every layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..dataflows.accelerator import Accelerator
 from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLayer, Tensor
 from ..frontend.nest import DIMS
-from ..simulator.result import Result
+from ..simulator.cache import MappingCache
+from ..simulator.layers import problem_of
+from ..simulator.mapper import EffortName
+from ..simulator.program import lower
+from ..simulator.result import LayerResult, Result
 from .text import printable
 from .units import count, energy, plural, shape
 
@@ -41,13 +46,49 @@ def mapping_text(result: Result) -> str:
     lines: list[str] = []
     for layer in result.layers:
         lines.append(
-            f"{layer.model} / {layer.name}: {layer.op} on {layer.sub_accelerator},"
-            f" {layer.cycles} cycles, {energy(layer.energy_pj)}, bound by {layer.bound}"
+            f"{_title(layer)}, {layer.cycles} cycles, {energy(layer.energy_pj)},"
+            f" bound by {layer.bound}"
         )
-        words = layer.mapping or f"(no loop nest to map: a {layer.kind} layer)"
+        words = layer.mapping or _no_nest(layer)
         lines += [f"  {line}".rstrip() for line in words.splitlines()]
         lines.append("")
     return "\n".join(map(printable, lines))
+
+
+def programs_text(
+    graphs: Sequence[LayerGraph],
+    accelerator: Accelerator,
+    result: Result,
+    effort: EffortName,
+    cache: MappingCache,
+) -> str:
+    """The tile program of every layer with a loop nest, where the result says that it runs.
+
+    Args:
+        result: of these graphs on this accelerator, with mappings.
+        effort, cache: of that run, so that no layer is mapped again.
+    """
+    lines: list[str] = []
+    subs = {sub.name: sub for sub in accelerator.sub_accelerators}
+    layers = [layer for graph in graphs for layer in graph]
+    for layer, done in zip(layers, result.layers, strict=True):
+        lines.append(f"{_title(done)}, {done.cycles} cycles by the {result.fidelity} model")
+        if isinstance(layer, ComputeLayer):
+            problem = problem_of(layer, subs[done.sub_accelerator], accelerator)
+            mapping = cache.map(problem, result.objective, effort).mapping
+            lines += [f"  {line}" for line in lower(problem, mapping).describe().splitlines()]
+        else:
+            lines.append(f"  {_no_nest(done)}")
+        lines.append("")
+    return "\n".join(map(printable, lines))
+
+
+def _title(layer: LayerResult) -> str:
+    return f"{layer.model} / {layer.name}: {layer.op} on {layer.sub_accelerator}"
+
+
+def _no_nest(layer: LayerResult) -> str:
+    return f"(no loop nest to map: a {layer.kind} layer)"
 
 
 def _details(layer: Layer) -> Iterator[str]:

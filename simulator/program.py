@@ -5,6 +5,7 @@ begins with what brings the tile in and ends with what lets go of it:
 
     load      W or I: the tile comes from the next outer memory
     refill    O: the tile's place is taken; partial sums come back, the first visit is from zero
+    zero      O: the same, where no output is visited twice: nothing moves
     compute   the array runs all temporal steps inside the tiles of its innermost memories
     release   the tile has been used: W and I free their slot, O may leave
     drain     O: the tile leaves for the next outer memory, on chip
@@ -60,7 +61,7 @@ class Tile:
         steps: temporal steps of each of `DIMS`.
         sizes: elements along each dim of the operand in one memory instance (IY, IX of I).
         elements: their product.
-        bits: of these, without second buffer.
+        bits: of these as the memory keeps them, without second buffer.
     """
 
     steps: tuple[int, ...]
@@ -99,7 +100,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A tile moves between neighbouring memories.
+    """A tile moves between neighbouring memories, or its place is taken.
 
     Attributes:
         buffer: the inner of the two, as a number in `Program.buffers`.
@@ -112,7 +113,7 @@ class Transfer:
         raises: the event when it is done.
     """
 
-    op: Literal["load", "refill", "drain", "store"]
+    op: Literal["load", "refill", "zero", "drain", "store"]
     engine: str
     operand: Operand
     buffer: int
@@ -214,10 +215,12 @@ class Program:
         tail = f" after {waits}" if waits else ""
         if isinstance(item, Compute):
             steps = [f"{d}{n}" for d, n in zip(DIMS, item.steps, strict=True) if n > 1]
-            return f"compute {' '.join(steps) or 'one step'}, {item.cycles} cycles{tail}"
+            unit = "cycle" if item.cycles == 1 else "cycles"
+            return f"compute {' '.join(steps) or 'one step'}, {item.cycles} {unit}{tail}"
         place = self._place(item.buffer)
-        inward = item.op in ("load", "refill")
-        way = f"{item.source} -> {place}" if inward else f"{place} -> {item.destination}"
+        way = f"{place} -> {item.destination}"
+        if item.op in ("load", "refill", "zero"):
+            way = place if item.op == "zero" else f"{item.source} -> {place}"
         sizes = " ".join(f"{dim}{size}" for dim, size in item.tile.sizes if size > 1) or "1"
         slides = f", new along {item.slides}" if item.slides else ""
         back = " (from zero at first)" if item.op == "refill" else ""
@@ -309,20 +312,22 @@ class _Lowering:
     def _comes(self, number: int) -> Transfer:
         buffer, point = self.buffers[number], self.points[number]
         outputs = buffer.operand == "O"
+        returns = any(loop.dim in REDUCED for loop in self.mapping.temporal[buffer.point :])
         waits = [Wait("free", number, buffer.slots)]
-        if outputs and buffer.slots > 1:
+        if outputs and returns and buffer.slots > 1:
             waits.append(Wait("free", number, 1, "repeat"))
-        if buffer.parent is not None:
+        if buffer.parent is not None and (returns or not outputs):
             waits.append(Wait("full", buffer.parent, 0, "revisit" if outputs else "always"))
         width = self.problem.psum_bits if outputs else self.problem.bits.of(buffer.operand)
+        begin: Literal["refill", "zero"] = "refill" if returns else "zero"
         return Transfer(
-            "refill" if outputs else "load",
+            begin if outputs else "load",
             f"{buffer.name}.in",
             buffer.operand,
             number,
-            self._outer(buffer).name,
+            buffer.memory if outputs and not returns else self._outer(buffer).name,
             buffer.memory,
-            self._tile(number, width),
+            self._tile(number),
             (width, width),
             (width, width),
             point.slide,
@@ -350,7 +355,7 @@ class _Lowering:
             number,
             buffer.memory,
             outer.name,
-            self._tile(number, partial),
+            self._tile(number),
             (partial, partial),
             self._complete(buffer, outer),
             None,
@@ -371,7 +376,7 @@ class _Lowering:
         merged = self.counter.visits("O", outer, everything) == 1
         return (final if ready else partial, final if merged else partial)
 
-    def _tile(self, number: int, width: int) -> Tile:
+    def _tile(self, number: int) -> Tile:
         buffer, steps = self.buffers[number], self.points[number].tile
         nest, splits = self.problem.nest, self.counter.splits[buffer.memory]
         sizes: list[tuple[str, int]] = [
@@ -389,5 +394,5 @@ class _Lowering:
             tuple(steps[dim] for dim in DIMS),
             tuple(sizes),
             buffer.elements,
-            buffer.elements * width,
+            buffer.elements * buffer.width,
         )

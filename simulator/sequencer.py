@@ -75,7 +75,7 @@ class _Walk:
 
     def _transfer(self, item: Transfer, first: bool) -> Issue:
         number = item.buffer
-        if item.op in ("load", "refill"):
+        if item.op in ("load", "refill", "zero"):
             here = tuple(self.starts[DIMS.index(dim)] for dim in RELEVANT[item.operand])
             self.tiles[number] += 1
             self.repeat[number] = here == self.before[number]

@@ -140,7 +140,34 @@ def test_dumps_replace_the_table(capsys: Capture) -> None:
     assert cli.main([*RUN, "--dump", "mapping"]) == 0
     mapping = capsys.readouterr().out
     assert mapping.startswith("resnet9 / ")
-    assert "total" not in graph + mapping
+    assert cli.main([*RUN, "--dump", "program"]) == 0
+    program = capsys.readouterr().out
+    assert program.startswith("resnet9 / ")
+    titles = [line for line in program.splitlines() if line.startswith("resnet9 / ")]
+    assert len(titles) == 13
+    assert program.count("  compute ") == program.count("  store O ") == 9
+    assert program.count("(no loop nest to map: ") == 4
+    assert "total" not in graph + mapping + program
+
+
+def test_a_roofline_has_no_program(capsys: Capture) -> None:
+    assert cli.main([*RUN, "--fidelity", "roofline", "--dump", "program"]) == 2
+    assert "the roofline has no mapping; leave out --fidelity" in capsys.readouterr().err
+
+
+def test_dumped_programs_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No layer is mapped a second time for its program."""
+    module = importlib.import_module("chiploom.simulator.cache")
+    asked: list[Any] = []
+    mapper = module.map_nest
+
+    def counting(problem: Any, *rest: Any, **options: Any) -> Any:
+        asked.append(problem.nest)
+        return mapper(problem, *rest, **options)
+
+    monkeypatch.setattr(module, "map_nest", counting)
+    assert cli.main([*RUN, "--dump", "program"]) == 0
+    assert len(asked) == len(set(asked)) > 3
 
 
 def test_a_dumped_graph_needs_no_mapping(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
