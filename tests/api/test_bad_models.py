@@ -38,6 +38,9 @@ CYCLE = [
 ]
 
 
+CUTS = [number / 20 for number in range(1, 20)]
+
+
 def broken() -> dict[str, bytes]:
     """Content of each bad file, by what is wrong with it."""
     good = zoo.path("resnet18").read_bytes()
@@ -54,6 +57,9 @@ def broken() -> dict[str, bytes]:
         "negative dim": network([conv()], [1, 4, -3, 8]).SerializeToString(),
         "wrong channels": network([conv()], [1, 5, 8, 8]).SerializeToString(),
         "unknown tensor": network([conv("nowhere")], [1, 4, 8, 8]).SerializeToString(),
+        "window too large": network([conv()], [1, 4, 2, 2]).SerializeToString(),
+        "beyond counting": network([conv()], [1, 4, 2**40, 2**40]).SerializeToString(),
+        **{f"cut at {share:.2f}": good[: int(len(good) * share)] for share in CUTS},
     }
 
 

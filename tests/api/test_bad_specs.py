@@ -15,7 +15,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10_000)
 )
 
-BAD = {
+BAD: dict[str, tuple[str | bytes | None, list[str]]] = {
     "empty": ("", []),
     "not YAML": ("clock: [1 GHz\n", ["bad.yaml:2"]),
     "not text": ("\x00\x01", []),
@@ -27,17 +27,29 @@ BAD = {
     "no such parameter": (GOOD.replace("psum_words", "psum_wrds"), ["psum_wrds", "psum_words"]),
     "out of range": (GOOD.replace("rows: 12", "rows: 0"), ["rows", "0"]),
     "missing level": (GOOD.replace("dram:", "dramm:"), ["dram"]),
-    "nested aliases": (BOMB, []),
+    "nested aliases": (BOMB, ["anchors are not allowed"]),
+    "deep nesting": ("a: " + "[" * 10_000 + "]" * 10_000, ["levels of nesting"]),
+    "a tag": ("!!python/object/apply:os.system [id]\n", ["tags are not allowed"]),
+    "too large": ("a: " + "x" * (2 << 20), ["1 MiB"]),
+    "binary": (b"\x7fELF\xd0\x01" * 700, ["UTF-8"]),
+    "another encoding": (GOOD.encode("utf-16"), ["UTF-8"]),
+    "a directory": (None, ["found a directory"]),
 }
 
 
 @pytest.mark.parametrize("kind", list(BAD))
-def test_one_message(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text, words = BAD[kind]
+@pytest.mark.parametrize("command", [["simulate", "resnet9", "--on"], ["dataflows"]])
+def test_one_message(
+    kind: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, words = BAD[kind]
     path = tmp_path / "bad.yaml"
-    path.write_text(text)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     start = time.perf_counter()
-    code = cli.main(["simulate", "resnet9", "--on", str(path)])
+    code = cli.main([*command, str(path)])
     seconds = time.perf_counter() - start
     out, err = capsys.readouterr()
     assert (code, out) == (2, ""), err
