@@ -16,13 +16,11 @@ from ..nest import OperandBits
 from .contraction import contraction_layer
 from .conv import added_bias
 from .costs import ACTIVATION, DEQUANTIZE, GELU_TANH, QUANTIZE, SIMPLE, Cost
-from .parts import bits_of, inner_tensor, names_of, vector_layer
-from .quantize_linear import dynamic_quantize_cost
+from .parts import bits_of, names_of
+from .quantize_linear import quantized_as_it_runs
 
 #: Version of the standard operators that the fused ones were made of.
 _OPSET = 13
-#: Width that activations are quantised to at run time.
-_DYNAMIC_BITS = 8
 
 
 def lower_as(
@@ -204,15 +202,7 @@ def integer_matmul_to_float(node: NodeView) -> Sequence[Layer]:
 def dynamic_quantize_matmul(node: NodeView) -> Sequence[Layer]:
     """Inputs A, B, B's scale, its zero point, bias. A is quantised first, as the network runs."""
     a = node.input(0)
-    narrow = inner_tensor(node, "quantize", a.shape, _DYNAMIC_BITS)
-    quantize = vector_layer(
-        node,
-        dynamic_quantize_cost(a.elements),
-        reads=(a,),
-        output=narrow,
-        op="DynamicQuantizeLinear",
-        part="quantize",
-    )
+    narrow, quantize = quantized_as_it_runs(node, a)
     layers = lower_as(node, "MatMul", (0, 1), tensors={0: narrow}, attributes={})
     return [quantize, *_scaled(node, layers, parameters=(2, 3), bias=4)]
 

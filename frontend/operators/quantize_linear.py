@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Final
 
-from ..graph import Layer
+from ..graph import Layer, Tensor
 from ..lowering import MICROSOFT, NodeView, lowers
 from .costs import DEQUANTIZE, ELEMENT, QUANTIZE, SIMPLE, SOFTMAX, Cost, quantized
-from .parts import further_outputs, positive_axis, vector_layer
+from .parts import further_outputs, inner_tensor, positive_axis, vector_layer
 
 
 @lowers("QuantizeLinear")
@@ -27,6 +28,9 @@ def dequantize(node: NodeView) -> Sequence[Layer]:
     return [vector_layer(node, cost * node.output.elements)]
 
 
+#: Width of what is quantised as the network runs.
+DYNAMIC_BITS: Final = 8
+
 #: Scale and zero point from the extremes: two selects to include 0, sub, mul by 1 / 255, and
 #: min / scale, round, sub, two selects; reciprocal of the scale.
 _DYNAMIC_SCALE = Cost(9, 1)
@@ -41,6 +45,20 @@ def dynamic_quantize_cost(elements: int) -> Cost:
 def dynamic_quantize(node: NodeView) -> Sequence[Layer]:
     cost = dynamic_quantize_cost(node.input(0).elements)
     return [vector_layer(node, cost), *further_outputs(node)]
+
+
+def quantized_as_it_runs(node: NodeView, x: Tensor) -> tuple[Tensor, Layer]:
+    """An input of an operator that quantises it first, with a scale found from its values."""
+    narrow = inner_tensor(node, "quantize", x.shape, DYNAMIC_BITS)
+    layer = vector_layer(
+        node,
+        dynamic_quantize_cost(x.elements),
+        reads=(x,),
+        output=narrow,
+        op="DynamicQuantizeLinear",
+        part="quantize",
+    )
+    return narrow, layer
 
 
 @lowers("QLinearAdd", "QLinearMul", domain=MICROSOFT)

@@ -22,7 +22,7 @@ from ..lowering import MICROSOFT, CannotLower, NodeView, lowers
 from ..nest import LoopNest, OperandBits
 from .costs import ACTIVATION, DEQUANTIZE, SIMPLE, Cost
 from .parts import further_outputs, inner_tensor, is_fixed, names_of, part_name, vector_layer
-from .quantize_linear import dynamic_quantize_cost
+from .quantize_linear import DYNAMIC_BITS, dynamic_quantize_cost, quantized_as_it_runs
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 #: Activations of one direction where the attribute does not name them.
@@ -217,8 +217,6 @@ def recurrent(node: NodeView) -> Sequence[Layer]:
     return [first, second, cell, *_other_outputs(node, y)]
 
 
-#: Width that activations are quantised to at run time.
-_DYNAMIC_BITS = 8
 #: Width in which integer products are summed up.
 _SUM_BITS = 32
 
@@ -232,18 +230,10 @@ def dynamic_quantize_lstm(node: NodeView) -> Sequence[Layer]:
     """
     sizes = sizes_of(node, "LSTM")
     x, w, r, y = node.input(0), node.input(1), node.input(2), written_states(node)
-    narrow = inner_tensor(node, "quantize", x.shape, _DYNAMIC_BITS)
-    quantize = vector_layer(
-        node,
-        dynamic_quantize_cost(x.elements),
-        reads=(x,),
-        output=narrow,
-        op="DynamicQuantizeLinear",
-        part="quantize",
-    )
-    first = input_product(node, sizes, narrow, OperandBits(w.bits, _DYNAMIC_BITS, _SUM_BITS))
+    narrow, quantize = quantized_as_it_runs(node, x)
+    first = input_product(node, sizes, narrow, OperandBits(w.bits, DYNAMIC_BITS, _SUM_BITS))
     second = recurrent_product(
-        node, sizes, first.output, OperandBits(r.bits, _DYNAMIC_BITS, _SUM_BITS)
+        node, sizes, first.output, OperandBits(r.bits, DYNAMIC_BITS, _SUM_BITS)
     )
     shape = (sizes.steps, sizes.batch, sizes.directions * sizes.gates * sizes.hidden)
     products = [
