@@ -76,7 +76,8 @@ def execute(program: Program, weights: Array, inputs: Array, *, seed: int | None
 
     Args:
         weights, inputs: integers of any width, or exactly representable floats.
-        seed: of the order in which engines that could go on do so; None: outer memories first.
+        seed: of a rank of the engines: of those that could go on, the first in rank does. None
+            lets each in turn go on as far as it can.
 
     Raises:
         ExecutionError: the program is wrong.
@@ -136,6 +137,8 @@ class _Machine:
         source, count, waiting = issues(self.program), 0, 0
         engines = {engine: deque[Issue]() for engine in self.program.engines}
         order = list(engines)
+        if chance is not None:
+            chance.shuffle(order)
         more = True
         while more or waiting:
             while more and waiting < LOOKAHEAD:
@@ -144,8 +147,6 @@ class _Machine:
                 if issue is not None:
                     engines[issue.instruction.engine].append(issue)
                     waiting += 1
-            if chance is not None:
-                chance.shuffle(order)
             before = waiting
             for engine in order:
                 queue = engines[engine]
@@ -154,6 +155,8 @@ class _Machine:
                     waiting, count = waiting - 1, count + 1
                     if chance is not None:
                         break
+                if chance is not None and waiting < before:
+                    break  # back to the first in rank: the last ones fall as far behind as can be
             if waiting == before and waiting:
                 stuck = next(queue[0] for queue in engines.values() if queue)
                 raise ExecutionError(f"{_what(stuck)}: waits for an event that never comes")

@@ -154,6 +154,7 @@ def test_the_example_for_faults_has_none() -> None:
         ("load", "free", ("overwrites tile", "which is still used, at ")),
         ("load", "full", ("load", "expected tile")),
         ("refill", "free", ("refill O", "overwrites tile")),
+        ("refill", "full", ("refill O glb -> spad", "glb")),
         ("drain", "used", ("drain O spad -> glb", "spad: O[", "was never written")),
         ("store", "used", ("store O glb -> dram", "glb: O[", "was never written")),
         ("compute", "full", ("compute", "expected tile")),
@@ -161,8 +162,7 @@ def test_the_example_for_faults_has_none() -> None:
 )
 def test_a_missing_event_is_noticed(op: str, event: str, words: tuple[str, ...]) -> None:
     def drop(item: Instruction, wait: Wait) -> bool:
-        name = item.op if isinstance(item, Transfer) else "compute"
-        return name == op and wait.event == event
+        return _op(item) == op and wait.event == event
 
     fails(edited(lower(*example()), drop), *words)
 
@@ -254,3 +254,19 @@ def test_data_of_another_shape_is_refused() -> None:
     weights, inputs = data(program.problem.nest)
     with pytest.raises(ValueError, match=r"I: expected shape \(1, 1, 4, 5, 3\), got \(4, 5, 3\)"):
         execute(program, weights, inputs[0, 0])
+
+
+def test_outputs_wait_for_their_place_outside() -> None:
+    """Of one slot: the next tile may not drain into it before the tile before has been stored."""
+    problem, mapping = example()
+    doubled = (*mapping.doubled[:2], (True, False))
+    program = proven(problem, replace(mapping, doubled=doubled))
+    fails(
+        edited(program, lambda item, wait: _op(item) == "drain" and wait.event == "full"),
+        "drain O spad -> glb",
+        "glb.O: expected tile",
+    )
+
+
+def _op(item: Instruction) -> str:
+    return item.op if isinstance(item, Transfer) else type(item).__name__.lower()
