@@ -322,7 +322,9 @@ cdef void points_of(Problem* p, Space* s, long[:, ::1] loops, long[:, ::1] bound
                 d = <int>loops[at, 0]
                 size = points[x][j].tile[d] * loops[at, 1]
                 points[x][j].tile[d] = size if size < s.steps[d] else s.steps[d]
-            if x == I and p.memory[p.level[x][j]].sliding and inside < n:
+            # A tile slides only within the tile of the level that feeds it.
+            if x == I and p.memory[p.level[x][j]].sliding and inside < n \
+                    and (j + 2 >= p.levels[x] or bounds[x, j + 1] > inside):
                 d = <int>loops[inside, 0]
                 if d >= OY and can_slide(s, p.level[x][j], (d - OY) % 2):
                     size = points[x][j].tile[d] * loops[inside, 1]

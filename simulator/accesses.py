@@ -148,11 +148,20 @@ def point_of(
     memory = sub.levels(operand)[level]
     inside = mapping.hoisted(operand, level)
     tile = mapping.tile(nest, inside)
-    if operand == "I" and memory.sliding and inside < len(mapping.temporal):
+    if operand == "I" and memory.sliding and feeder_stays(mapping, level, inside):
         dim = mapping.temporal[inside].dim
         if dim in HALO and can_slide(mapping, memory, dim):
             return Point(tile, dim, mapping.tile(nest, inside + 1)[dim])
     return Point(tile)
+
+
+def feeder_stays(mapping: Mapping, level: int, inside: int) -> bool:
+    """Whether the next outer loop is inside the tile of the level that feeds I's level.
+
+    Only then can I's tile slide along it: else its feeder would change whole tiles underneath.
+    """
+    outer = (*mapping.boundaries[OPERANDS.index("I")], len(mapping.temporal))
+    return outer[level + 1] > inside if level + 2 < len(outer) else inside < len(mapping.temporal)
 
 
 def can_slide(mapping: Mapping, memory: Memory, dim: Dim) -> bool:

@@ -174,6 +174,9 @@ class Interpreter:
             return False
         if last[1:] != outer[1:] or outer[0] != last[0] + 1:
             return False
+        feeders = self.mapping.boundaries[1][level + 1 : level + 2]
+        if feeders and feeders[0] <= inside:
+            return False  # the level that feeds this one changes its whole tile
         dim = self.mapping.temporal[inside].dim
         pair = next((p for p in PAIRS if dim in p), None)
         return pair is not None and not any(
