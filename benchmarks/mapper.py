@@ -1,0 +1,487 @@
+"""How fast the mapper decides, what it decides, and how its time grows.
+
+    python benchmarks/mapper.py [--effort normal] [--growth docs/growth.svg] [--json PATH]
+
+Times are CPU seconds of the process (the least of some repeats), so that a busy machine does not
+count; only the comparison of threads needs the clock on the wall. The plot needs matplotlib
+(`pip install chiploom[bench]`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+import chiploom
+from chiploom.dataflows import SubAccelerator, load_spec
+from chiploom.dataflows.accelerator import Axis, Memory, Precision, VectorUnit
+from chiploom.frontend.graph import ComputeLayer
+from chiploom.frontend.nest import DIMS, OPERANDS, RELEVANT, LoopNest, Operand, OperandBits
+from chiploom.simulator import Objective, Problem, map_nest
+from chiploom.simulator.accesses import Counter
+from chiploom.simulator.mapper import EFFORTS, EffortName, Mapped, tile_sizes
+from chiploom.simulator.mapping import Mapping
+from chiploom.simulator.spatial import unrollings
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+#: Goals: CPU seconds, decisions and pairs per CPU second, speed-up.
+RESNET18_SECONDS: Final = 1.0
+DECISIONS: Final = 5e6
+PAIRS: Final = 2000.0
+TWO_THREADS: Final = 1.7
+
+
+def cpu_seconds(task: Callable[[], object], repeats: int = 3) -> float:
+    """The least of some repeats."""
+    times = []
+    for _ in range(repeats):
+        before = time.process_time()
+        task()
+        times.append(time.process_time() - before)
+    return min(times)
+
+
+def layers_of(model: str) -> list[tuple[str, LoopNest]]:
+    """The distinct multiply-accumulate layers of a shipped network, in its order."""
+    found: dict[LoopNest, str] = {}
+    for layer in chiploom.load_onnx(model).layers:
+        if isinstance(layer, ComputeLayer):
+            found.setdefault(layer.nest, layer.name)
+    return [(name, nest) for nest, name in found.items()]
+
+
+# -- counting the mapspace -----------------------------------------------------------------------
+@dataclass(frozen=True)
+class Candidates:
+    """Size of a mapspace, to the 16 digits of a double.
+
+    Attributes:
+        mappings: loop order x boundaries of every operand x buffering, each of whose tiles fits
+            its memory when alone.
+        classes: of them, those that the cost model can tell apart: chains of tiles, whatever the
+            loops between.
+    """
+
+    mappings: float
+    classes: float
+
+
+def count_candidates(problem: Problem, effort: EffortName) -> Candidates:
+    """All spatial mappings together."""
+    mappings = classes = 0.0
+    for spatial in unrollings(problem.nest, problem.sub):
+        probe = Mapping.in_space(spatial)
+        steps = [probe.steps(problem.nest, dim) for dim in DIMS]
+        sizes = [list(map(int, s)) for s in tile_sizes(problem, steps, EFFORTS[effort])]
+        one, other = count_temporal(problem, probe, sizes)
+        mappings, classes = mappings + one, classes + other
+    return Candidates(mappings, classes)
+
+
+def count_temporal(
+    problem: Problem, probe: Mapping, sizes: Sequence[Sequence[int]]
+) -> tuple[float, float]:
+    """(mappings, classes) of one spatial mapping, by dynamic programming over the tiles.
+
+    `arrived[a, b, c]` counts the ways to reach a tile with a, b and c links of W, I and O closed
+    before: growing one dim at a time for mappings, from the last closing for classes. At the tile
+    any more links close.
+    """
+    shape = tuple(len(values) for values in sizes)
+    ways = [link_ways(problem, probe, operand, sizes) for operand in OPERANDS]
+    links = [[link.ravel() for link in links] for links in ways]
+    legal = legal_tiles(problem, sizes).ravel()
+    grows = [growth(values) for values in sizes]
+    dims = [d for d in range(len(shape)) if shape[d] > 1]
+    strides = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
+    states = tuple(len(found) + 1 for found in links)
+    points = math.prod(shape)
+    mappings = np.zeros((points, *states))
+    # closing[k] sums the classes whose last closing is at a tile that loops over the first k of
+    # `dims` grow into this one.
+    closing = np.zeros((len(dims) + 1, points, *states))
+    for at in range(points):
+        here = [[link[at] for link in found] for found in links]
+        smaller = [
+            [at - (digit - j) * strides[d] for j in grows[d][digit]]
+            for d in dims
+            for digit in [(at // strides[d]) % shape[d]]
+        ]
+        arrived = np.zeros(states)
+        arrived[0, 0, 0] = at == 0
+        for tiles in smaller:
+            arrived += mappings[tiles].sum(axis=0)
+        mappings[at] = legal[at] * closed(arrived, here)
+        grown = [closing[k, tiles].sum(axis=0) for k, tiles in enumerate(smaller)]
+        arrived = np.zeros(states) + sum(grown)
+        arrived[0, 0, 0] += at == 0
+        closing[0, at] = legal[at] * closed(arrived, here)
+        if legal[at] and 0 < at < points - 1:
+            closing[0, at] -= arrived  # nothing is closed here: counted where something is
+        for k, more in enumerate(grown):
+            closing[k + 1, at] = closing[k, at] + more
+    return float(mappings[-1][-1, -1, -1]), float(closing[0, -1][-1, -1, -1])
+
+
+def closed(arrived: Floats, ways: list[list[float]]) -> Floats:
+    """Any number of further links of each operand closed at one tile."""
+    found = arrived.copy()
+    for axis, links in enumerate(ways):
+        moved = np.moveaxis(found, axis, 0)
+        for level, choices in enumerate(links):
+            moved[level + 1] += moved[level] * choices
+    return found
+
+
+def growth(values: Sequence[int]) -> list[list[int]]:
+    """Per tile size the smaller ones that a loop grows into it."""
+    return [
+        [
+            j
+            for j in range(i)
+            if size % values[j] == 0 or i == len(values) - 1
+        ]
+        for i, size in enumerate(values)
+    ]  # fmt: skip
+
+
+def legal_tiles(problem: Problem, sizes: Sequence[Sequence[int]]) -> Flags:
+    """Sequential dims grow last."""
+    shape = tuple(len(values) for values in sizes)
+    grown, unfinished = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    for d, values in enumerate(sizes):
+        digits = axis_array(np.arange(len(values)), d)
+        if DIMS[d] in problem.nest.sequential:
+            grown |= digits > 0
+        else:
+            unfinished |= digits < len(values) - 1
+    return ~(grown & unfinished)
+
+
+def axis_array(values: npt.ArrayLike, d: int) -> npt.NDArray[Any]:
+    return np.asarray(values).reshape([-1 if k == d else 1 for k in range(len(DIMS))])
+
+
+def link_ways(
+    problem: Problem, probe: Mapping, operand: Operand, sizes: Sequence[Sequence[int]]
+) -> list[Floats]:
+    """Per link and tile: in how many ways the level may hold this tile (0, 1, 2 bufferings)."""
+    shape = tuple(len(values) for values in sizes)
+    counter = Counter(problem.nest, problem.sub, probe)
+    found = []
+    for level, memory in enumerate(problem.sub.levels(operand)[:-1]):
+        bits = np.full(shape, float(problem.bits.of(operand)))
+        if operand == "O" and level == 0:
+            bits = np.full(shape, float(problem.psum_bits))
+        bits *= footprints(counter, operand, memory, sizes)
+        limits = memory.tiled.get(operand)
+        allowed, replaced = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        complete = np.ones(shape, dtype=bool)
+        for d, dim in enumerate(DIMS):
+            digits = axis_array(np.arange(shape[d]), d)
+            if dim in RELEVANT[operand]:
+                replaced |= digits < shape[d] - 1
+                if limits is not None and dim not in limits:
+                    allowed &= digits == 0
+            elif memory.complete_outputs:
+                complete &= digits == shape[d] - 1
+        size = math.inf if memory.size_bits is None else memory.size_bits
+        single = (bits <= size) & (memory.buffering != "double")
+        double = (bits * (1 + replaced) <= size) & (memory.buffering != "single")
+        found.append((single.astype(float) + double) * (allowed & complete))
+    return found
+
+
+def footprints(
+    counter: Counter, operand: Operand, memory: Memory, sizes: Sequence[Sequence[int]]
+) -> Floats:
+    """Elements of every tile, a product over the plain dims and the two input axes."""
+    ones = dict.fromkeys(DIMS, 1)
+    single = counter.footprint(operand, memory, ones)
+    found = np.full(tuple(len(values) for values in sizes), float(single))
+    pairs = (("OY", "FY"), ("OX", "FX")) if operand == "I" else ()
+    for d, dim in enumerate(DIMS):
+        if dim in RELEVANT[operand] and not any(dim in pair for pair in pairs):
+            alone = [counter.footprint(operand, memory, {**ones, dim: size}) for size in sizes[d]]
+            found = found * axis_array(np.array(alone) / single, d)
+    for outputs, taps in pairs:
+        o, f = DIMS.index(outputs), DIMS.index(taps)
+        table = np.array(
+            [
+                [
+                    counter.footprint(operand, memory, {**ones, outputs: a, taps: b}) / single
+                    for b in sizes[f]
+                ]
+                for a in sizes[o]
+            ]
+        )
+        found = found * table.reshape(
+            [len(sizes[d]) if d in (o, f) else 1 for d in range(len(DIMS))]
+        )
+    return found
+
+
+# -- tasks ---------------------------------------------------------------------------------------
+BITS: Final = OperandBits(8, 8, 8)
+
+
+def resnet18(effort: EffortName) -> dict[str, Any]:
+    """ResNet-18 on `zigzag-eyeriss-like`: certified, how fast, how many candidates."""
+    (sub,) = load_spec("zigzag-eyeriss-like").sub_accelerators
+    nests = [nest for _, nest in layers_of("resnet18")]
+    problems = [Problem(nest, BITS, 16, sub) for nest in nests]
+    found: dict[str, Any] = {"layers": len(problems)}
+    candidates = [count_candidates(problem, effort) for problem in problems]
+    found["mappings"] = sum(c.mappings for c in candidates)
+    found["classes"] = sum(c.classes for c in candidates)
+    for objective in get_args(Objective):
+        answers: list[Mapped] = []
+
+        def run(objective: Objective = objective, answers: list[Mapped] = answers) -> None:
+            answers[:] = [fresh(problem, objective, effort) for problem in problems]
+
+        seconds = cpu_seconds(run)
+        found[objective] = {
+            "seconds": seconds,
+            "certified": sum(answer.optimal for answer in answers),
+            "largest_gap": max(answer.value / answer.lower_bound - 1 for answer in answers),
+            "mappings_per_second": found["mappings"] / seconds,
+            "classes_per_second": found["classes"] / seconds,
+        }
+    return found
+
+
+def fresh(problem: Problem, objective: Objective, effort: EffortName) -> Mapped:
+    """Map a problem that nothing is remembered of."""
+    return map_nest(
+        Problem(problem.nest, problem.bits, problem.psum_bits, problem.sub, problem.leakage),
+        objective,
+        effort,
+    )
+
+
+def cifar_nests(count: int, seed: int = 1) -> list[LoopNest]:
+    """Distinct convolutions of the sizes that networks for 32 x 32 images have."""
+    draw, found = random.Random(seed), dict[LoopNest, None]()
+    while len(found) < count:
+        side = draw.choice([32, 16, 8, 4])
+        taps = draw.choice([1, 3, 3, 5])
+        k, c = (8 * draw.randint(1, 32) for _ in range(2))
+        pad = taps // 2
+        found[
+            LoopNest((1, 1, k, c, side, side, taps, taps), (1, 1), (1, 1), (pad, pad), (side, side))
+        ] = None
+    return list(found)
+
+
+def pairs(effort: EffortName, objective: Objective = "edp") -> dict[str, Any]:
+    """Certified (layer, accelerator) pairs per CPU second, CIFAR-sized."""
+    found = {}
+    for spec in ("nvdla-small", "shidiannao", "eyeriss"):
+        (sub,) = load_spec(spec).sub_accelerators
+        widths = OperandBits(*(min(8, most) for most in (sub.precision.W, sub.precision.I, 8)))
+        problems = [Problem(nest, widths, sub.precision.psum, sub) for nest in cifar_nests(60)]
+        answers: list[Mapped] = []
+
+        def run(problems: list[Problem] = problems, answers: list[Mapped] = answers) -> None:
+            answers[:] = [fresh(problem, objective, effort) for problem in problems]
+
+        seconds = cpu_seconds(run)
+        found[f"{spec} ({sub.template})"] = {
+            "pairs_per_second": len(problems) / seconds,
+            "certified": sum(answer.optimal for answer in answers) / len(answers),
+        }
+    return found
+
+
+def threads(effort: EffortName, rounds: int = 5) -> float:
+    """How much faster two threads are than one; the best of some rounds, taken in turns."""
+    subs = [load_spec(name).sub_accelerators[0] for name in ("zigzag-eyeriss-like", "eyeriss")]
+    nests = [nest for _, nest in layers_of("resnet18")]
+    problems = [Problem(nest, BITS, 16, sub) for sub in subs for nest in nests]
+    taken: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for count in (1, 2):
+            before = time.perf_counter()
+            with ThreadPoolExecutor(count) as pool:
+                list(pool.map(lambda problem: fresh(problem, "edp", effort), problems))
+            taken[count].append(time.perf_counter() - before)
+    return min(taken[1]) / min(taken[2])
+
+
+# -- growth --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Series:
+    """CPU seconds against a size, and the exponent of the power law that fits best."""
+
+    name: str
+    sizes: list[int]
+    seconds: list[float]
+
+    @property
+    def exponent(self) -> float:
+        return float(np.polyfit(np.log(self.sizes), np.log(self.seconds), 1)[0])
+
+
+def growth_series(effort: EffortName) -> list[Series]:
+    """Against layers of a network, buffer levels of a machine, and variants of a machine."""
+    (sub,) = load_spec("zigzag-eyeriss-like").sub_accelerators
+
+    def series(name: str, sizes: list[int], problems: Callable[[int], list[Problem]]) -> Series:
+        seconds = []
+        for size in sizes:
+            asked = problems(size)
+            seconds.append(cpu_seconds(lambda a=asked: [fresh(p, "edp", effort) for p in a], 2))
+        return Series(name, sizes, seconds)
+
+    nests = cifar_nests(128)
+    return [
+        series(
+            "distinct layers",
+            [4, 8, 16, 32, 64, 128],
+            lambda n: [Problem(nest, BITS, 16, sub) for nest in nests[:n]],
+        ),
+        series(
+            "on-chip buffer levels",
+            [1, 2, 3, 4, 5],
+            lambda n: [Problem(nest, BITS, 16, levelled(n)) for nest in nests[:8]],
+        ),
+        series(
+            "accelerator variants",
+            [4, 8, 16, 32, 64],
+            lambda n: [Problem(nests[0], BITS, 16, v) for v in variants(sub, n)],
+        ),
+    ]
+
+
+def levelled(count: int) -> SubAccelerator:
+    """8 x 8 PEs with `count` on-chip memories, each for all operands, each 8 times the last."""
+    axes = (Axis("row", 8, ("C",)), Axis("column", 8, ("K",)))
+    shared = ("row", "column")
+    memories = [
+        Memory(
+            f"m{level}",
+            OPERANDS,
+            size_bits=4096 * 8**level,
+            shared=() if level == 0 and count > 1 else shared,
+            read_bandwidth=1024.0,
+            write_bandwidth=1024.0,
+            read_energy=0.02 * 2**level,
+            write_energy=0.02 * 2**level,
+        )
+        for level in range(count)
+    ]
+    dram = Memory(
+        "dram", OPERANDS, None, shared, 64.0, 64.0, True, read_energy=4.0, write_energy=4.0
+    )
+    return SubAccelerator(
+        "levels", "", axes, (*memories, dram), Precision(8, 8, 8, 16), 0.2, VectorUnit(8)
+    )
+
+
+def variants(sub: SubAccelerator, count: int) -> list[SubAccelerator]:
+    """Other sizes and bandwidths of the memories."""
+    draw = random.Random(1)
+
+    def other(memory: Memory) -> Memory:
+        size = None if memory.size_bits is None else memory.size_bits * draw.choice([1, 2, 4])
+        factor = draw.choice([0.5, 1.0, 2.0, 4.0])
+        return replace(
+            memory,
+            size_bits=size,
+            read_bandwidth=memory.read_bandwidth * factor,
+            write_bandwidth=memory.write_bandwidth * factor,
+        )
+
+    return [replace(sub, memories=tuple(map(other, sub.memories))) for _ in range(count)]
+
+
+def plot(series: list[Series], path: Path) -> None:
+    """Times against sizes, with the fitted power laws."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    matplotlib.rcParams["svg.hashsalt"] = "chiploom"
+    figure, axes = pyplot.subplots(1, len(series), figsize=(11, 3.2), constrained_layout=True)
+    for axis, one in zip(axes, series, strict=True):
+        axis.loglog(one.sizes, one.seconds, "o")
+        factor = math.exp(float(np.mean(np.log(one.seconds) - one.exponent * np.log(one.sizes))))
+        axis.loglog(one.sizes, [factor * size**one.exponent for size in one.sizes], "-")
+        axis.set_xlabel(one.name)
+        axis.set_title(f"exponent {one.exponent:.2f}")
+        axis.set_xticks(one.sizes, [str(size) for size in one.sizes])
+        axis.minorticks_off()
+    axes[0].set_ylabel("CPU seconds")
+    figure.savefig(path, metadata={"Date": None})
+
+
+def machine() -> str:
+    """Processor, cores, Python."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--effort", default="normal", choices=get_args(EffortName))
+    parser.add_argument("--growth", type=Path, help="plot growth into this SVG")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    effort: EffortName = chosen.effort
+    print(f"{machine()}\neffort {effort}\n")
+    results: dict[str, Any] = {"machine": machine(), "effort": effort}
+
+    results["resnet18"] = found = resnet18(effort)
+    print(f"ResNet-18 on zigzag-eyeriss-like, {found['layers']} distinct layers:")
+    print(f"  {found['mappings']:.3g} mappings, {found['classes']:.3g} that differ in cost")
+    for objective in get_args(Objective):
+        one = found[objective]
+        print(
+            f"  {objective:8} {one['seconds']:.3f} CPU-s (goal {RESNET18_SECONDS}), "
+            f"{one['certified']} certified, largest gap {one['largest_gap']:.2%}, "
+            f"{one['mappings_per_second']:.3g} mappings/s, "
+            f"{one['classes_per_second']:.3g} that differ/s (goal {DECISIONS:.0e})"
+        )
+    results["pairs"] = pairs(effort)
+    print(f"\nCIFAR-sized layers, edp (goal {PAIRS:.0f} certified pairs a CPU second):")
+    for spec, one in results["pairs"].items():
+        print(f"  {spec:26} {one['pairs_per_second']:7.0f}/s, {one['certified']:.0%} certified")
+    results["two_threads"] = threads(effort)
+    print(f"\nTwo threads: {results['two_threads']:.2f} x one (goal {TWO_THREADS})")
+    if chosen.growth:
+        series = growth_series(effort)
+        print("\nGrowth of the time:")
+        for one in series:
+            times = ", ".join(f"{n}: {s:.3f}" for n, s in zip(one.sizes, one.seconds, strict=True))
+            print(f"  {one.name}: exponent {one.exponent:.2f} ({times})")
+        results["growth"] = {s.name: [s.sizes, s.seconds, s.exponent] for s in series}
+        plot(series, chosen.growth)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
