@@ -74,3 +74,5 @@ def _optimality(layers: Sequence[LayerResult]) -> Iterator[str]:
             f"{len(mapped) - proven} of {plural(len(mapped), 'mapping')} are the best found,"
             " not proven best"
         )
+    elif mapped:
+        yield f"{plural(proven, 'mapping')}, proven best in the mapspace"

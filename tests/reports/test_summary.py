@@ -58,6 +58,7 @@ def test_names_what_is_not_modelled_with_its_share(result: Result) -> None:
 
 def test_says_which_mappings_are_not_proven(result: Result) -> None:
     assert "not proven" not in report(result)
+    assert "1 mapping, proven best in the mapspace" in report(result)
     guess = replace(result, layers=tuple(replace(layer, optimal=False) for layer in result.layers))
     assert "1 of 1 mapping" in report(guess)
 
