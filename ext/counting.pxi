@@ -28,10 +28,19 @@ cdef inline long gcd(long a, long b) noexcept nogil:
     return a
 
 
+cdef inline long below(long start, long step, long n, long limit) noexcept nogil:
+    """How many of start + step*x, x in [0, n), are less than `limit`."""
+    cdef long count
+    if start >= limit:
+        return 0
+    count = up(limit - start, step)
+    return count if count < n else n
+
+
 cdef long distinct(long base, long na, long sa, long nb, long sb, long limit) noexcept nogil:
     """Distinct values of base + sa*x + sb*y in [0, limit); limit < 0 takes all of them."""
     cdef long high = base + sa * (na - 1) + sb * (nb - 1)
-    cdef long g, shift_x, shift_y, x, y, value, count, total, low
+    cdef long g, shift_x, shift_y, x, y, start, count, total, low
     if na <= 0 or nb <= 0:
         return 0
     g = gcd(sa, sb)
@@ -42,20 +51,23 @@ cdef long distinct(long base, long na, long sa, long nb, long sb, long limit) no
         if na > shift_x and nb > shift_y:
             total -= (na - shift_x) * (nb - shift_y)
         return total
+    if high < 0 or base >= limit:
+        return 0
     if (sb == 1 and sa <= nb) or (sa == 1 and sb <= na) or (na == 1 and sb == 1) or (nb == 1 and sa == 1):
         low = base if base > 0 else 0
         if high > limit - 1:
             high = limit - 1
         return high - low + 1 if high >= low else 0
+    # Each value counts at the pair with the smallest x that makes it: x < shift_x, or the next y
+    # that makes it, y + shift_y, does not exist.
     count = 0
-    for x in range(na):
-        for y in range(nb):
-            # Count each value at the pair with the smallest x that makes it.
-            if x >= shift_x and y + shift_y < nb:
-                continue
-            value = base + sa * x + sb * y
-            if 0 <= value < limit:
-                count += 1
+    for x in range(shift_x if shift_x < na else na):
+        start = base + sa * x
+        count += below(start, sb, nb, limit) - below(start, sb, nb, 0)
+    if na > shift_x:
+        for y in range(nb - shift_y if nb > shift_y else 0, nb):
+            start = base + sa * shift_x + sb * y
+            count += below(start, sa, na - shift_x, limit) - below(start, sa, na - shift_x, 0)
     return count
 
 
@@ -63,11 +75,18 @@ cdef struct Run:  # indices start + step * (0 .. count-1) of a tile
     long start, count, step
 
 
+cdef inline long active_of(Problem* p, Space* s, int m, int d, long start) noexcept nogil:
+    """Steps in which the instance that begins at `start` has work."""
+    if start >= p.sizes[d]:
+        return 0
+    return up(p.sizes[d] - start, s.unrolled[d]) if s.strided[m][d] else s.steps[d]
+
+
 cdef inline Run tile_of(Problem* p, Space* s, int m, int d, long start, long tile, long number) noexcept nogil:
     cdef Run run
     cdef long first = tile * number, active
     if s.strided[m][d]:
-        active = up(p.sizes[d] - start, s.unrolled[d])
+        active = active_of(p, s, m, d, start)
         run.start = start + s.unrolled[d] * first
         run.count = tile if first + tile <= active else active - first
         run.step = s.unrolled[d]
@@ -93,44 +112,100 @@ cdef inline Run joined(Run a, Run b) noexcept nogil:
     return run
 
 
+cdef struct Tiles:  # of one dim, in one instance
+    int dim
+    long start, tile, count
+    long span  # of every `span` consecutive tiles the first is fetched whole
+
+
+cdef inline Tiles tiles_of(Problem* p, Space* s, int m, int d, long start, long tile, long slide_tile) noexcept nogil:
+    """slide_tile: steps along which the tile slides, 0 where it does not."""
+    cdef Tiles tiles
+    tiles.dim = d
+    tiles.start = start
+    tiles.tile = tile
+    tiles.count = up(active_of(p, s, m, d, start), tile)
+    tiles.span = up(slide_tile, tile) if slide_tile else 1
+    return tiles
+
+
+cdef long fetched(Problem* p, Space* s, int m, int axis, Tiles* o, long i, Tiles* f, long j, int clip) noexcept nogil:
+    """Input positions that tile i of one dim of an axis and tile j of the other bring in."""
+    if o.dim >= FY:
+        return fetched(p, s, m, axis, f, j, o, i, clip)
+    cdef Run outputs = tile_of(p, s, m, o.dim, o.start, o.tile, i)
+    cdef Run taps = tile_of(p, s, m, f.dim, f.start, f.tile, j)
+    cdef Run before
+    if i % o.span:  # new = (old and new together) - old
+        before = tile_of(p, s, m, o.dim, o.start, o.tile, i - 1)
+        return touched(p, axis, joined(before, outputs), taps, clip) - touched(p, axis, before, taps, clip)
+    if j % f.span:
+        before = tile_of(p, s, m, f.dim, f.start, f.tile, j - 1)
+        return touched(p, axis, outputs, joined(before, taps), clip) - touched(p, axis, outputs, before, clip)
+    return touched(p, axis, outputs, taps, clip)
+
+
+cdef long fetched_along(Problem* p, Space* s, int m, int axis, Tiles* moving, Tiles* other, long at,
+                        int clip) noexcept nogil:
+    """The same over all tiles of `moving`, next to tile `at` of the other dim.
+
+    Full tiles move by a constant number of positions. Those that touch no padding all bring in as
+    many as one of them does, so they are counted once, the others one by one. Where they slide,
+    what is new in such a tile is the same even if the one before touches padding.
+    """
+    cdef long scale = p.stride[axis] if moving.dim < FY else p.dilation[axis]
+    cdef long other_scale = p.dilation[axis] if moving.dim < FY else p.stride[axis]
+    cdef Run run = tile_of(p, s, m, moving.dim, moving.start, moving.tile, 0)
+    cdef Run held = tile_of(p, s, m, other.dim, other.start, other.tile, at)
+    cdef long move = scale * s.unrolled[moving.dim] * moving.tile, base, room
+    cdef long first = 0, last = moving.count - 2  # the last tile of all may be smaller
+    cdef long number = 0, whole, heads, count = 0
+    if clip:
+        base = scale * run.start + other_scale * held.start - p.pad[axis]
+        room = p.extent[axis] - 1 - base - scale * run.step * (run.count - 1) \
+            - other_scale * held.step * (held.count - 1)
+        if base < 0:
+            first = up(-base, move)
+        if room < 0:
+            last = -1
+        elif room // move < last:
+            last = room // move
+    while number < moving.count:
+        if number == first and first <= last:
+            whole = up(first, moving.span)
+            heads = last // moving.span + 1 - whole  # of first .. last, those fetched whole
+            if heads > 0:
+                count += heads * fetched(p, s, m, axis, moving, whole * moving.span, other, at, clip)
+            if last - first + 1 > heads:
+                number = first if first % moving.span else first + 1
+                count += (last - first + 1 - heads) * fetched(p, s, m, axis, moving, number, other, at, clip)
+            number = last + 1
+        else:
+            count += fetched(p, s, m, axis, moving, number, other, at, clip)
+            number += 1
+    return count
+
+
 cdef long halo(Problem* p, Space* s, int m, int axis, long to, long tf, int slide, long slide_tile,
                int first) noexcept nogil:
     """Input positions along one axis, summed over tiles (and instances).
 
     slide: 0 none, 1 along outputs, 2 along filter taps.
     """
-    cdef int d_o = OY + axis, d_f = FY + axis
-    cdef long count = 0, so, sf, no, nf, io, jf, ao, af, span
-    cdef Run o, f, previous
-    cdef long starts_o = s.rep[m][d_o] if not first else 1
-    cdef long starts_f = s.rep[m][d_f] if not first else 1
-    span = up(slide_tile, to) if slide == 1 else (up(slide_tile, tf) if slide == 2 else 1)
+    cdef long count = 0, so, sf, at
+    cdef long starts_o = s.rep[m][OY + axis] if not first else 1
+    cdef long starts_f = s.rep[m][FY + axis] if not first else 1
+    cdef Tiles o, f
     for so in range(starts_o):
-        ao = up(p.sizes[d_o] - so, s.unrolled[d_o]) if s.strided[m][d_o] else s.steps[d_o]
-        if so >= p.sizes[d_o]:
-            continue
-        no = up(ao, to)
+        o = tiles_of(p, s, m, OY + axis, so, to, slide_tile if slide == 1 else 0)
         for sf in range(starts_f):
-            if sf >= p.sizes[d_f]:
-                continue
-            af = up(p.sizes[d_f] - sf, s.unrolled[d_f]) if s.strided[m][d_f] else s.steps[d_f]
-            nf = up(af, tf)
-            for io in range(no):
-                o = tile_of(p, s, m, d_o, so, to, io)
-                for jf in range(nf):
-                    f = tile_of(p, s, m, d_f, sf, tf, jf)
-                    count += touched(p, axis, o, f, not first)
-                    if slide == 1 and io % span:
-                        previous = tile_of(p, s, m, d_o, so, to, io - 1)
-                        # new = (old and new together) - old; the whole tile is counted above
-                        count += touched(p, axis, joined(previous, o), f, not first) \
-                            - touched(p, axis, previous, f, not first) \
-                            - touched(p, axis, o, f, not first)
-                    elif slide == 2 and jf % span:
-                        previous = tile_of(p, s, m, d_f, sf, tf, jf - 1)
-                        count += touched(p, axis, o, joined(previous, f), not first) \
-                            - touched(p, axis, o, previous, not first) \
-                            - touched(p, axis, o, f, not first)
+            f = tiles_of(p, s, m, FY + axis, sf, tf, slide_tile if slide == 2 else 0)
+            if f.count <= o.count:
+                for at in range(f.count):
+                    count += fetched_along(p, s, m, axis, &o, &f, at, not first)
+            else:
+                for at in range(o.count):
+                    count += fetched_along(p, s, m, axis, &f, &o, at, not first)
     return count
 
 
