@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -30,10 +30,10 @@ import chiploom
 from chiploom.dataflows import SubAccelerator, load_spec
 from chiploom.dataflows.accelerator import Axis, Memory, Precision, VectorUnit
 from chiploom.frontend.graph import ComputeLayer
-from chiploom.frontend.nest import DIMS, OPERANDS, RELEVANT, LoopNest, Operand, OperandBits
+from chiploom.frontend.nest import DIMS, OPERANDS, RELEVANT, Dim, LoopNest, Operand, OperandBits
 from chiploom.simulator import Objective, Problem, map_nest
 from chiploom.simulator.accesses import Counter
-from chiploom.simulator.mapper import EFFORTS, EffortName, Mapped, tile_sizes
+from chiploom.simulator.mapper import EFFORTS, EffortName, Mapped, tile_candidates, tile_sizes
 from chiploom.simulator.mapping import Mapping
 from chiploom.simulator.spatial import unrollings
 
@@ -215,7 +215,7 @@ def footprints(
     ones = dict.fromkeys(DIMS, 1)
     single = counter.footprint(operand, memory, ones)
     found = np.full(tuple(len(values) for values in sizes), float(single))
-    pairs = (("OY", "FY"), ("OX", "FX")) if operand == "I" else ()
+    pairs: tuple[tuple[Dim, Dim], ...] = (("OY", "FY"), ("OX", "FX")) if operand == "I" else ()
     for d, dim in enumerate(DIMS):
         if dim in RELEVANT[operand] and not any(dim in pair for pair in pairs):
             alone = [counter.footprint(operand, memory, {**ones, dim: size}) for size in sizes[d]]
@@ -239,6 +239,9 @@ def footprints(
 
 # -- tasks ---------------------------------------------------------------------------------------
 BITS: Final = OperandBits(8, 8, 8)
+
+#: More tile sizes than any dim of these layers has.
+MANY: Final = 1000
 
 
 def resnet18(effort: EffortName) -> dict[str, Any]:
@@ -328,50 +331,103 @@ def threads(effort: EffortName, rounds: int = 5) -> float:
 # -- growth --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Series:
-    """CPU seconds against a size, and the exponent of the power law that fits best."""
+    """CPU seconds against a size.
 
+    Attributes:
+        against: what the sizes count; series that share it share a plot.
+        name: of this one.
+        certified: share of the problems whose optimum is proven, per size.
+    """
+
+    against: str
     name: str
     sizes: list[int]
     seconds: list[float]
+    certified: list[float]
 
     @property
-    def exponent(self) -> float:
-        return float(np.polyfit(np.log(self.sizes), np.log(self.seconds), 1)[0])
+    def fit(self) -> tuple[float, float]:
+        """(exponent, factor) of the power law that fits best."""
+        exponent, start = np.polyfit(np.log(self.sizes), np.log(self.seconds), 1)
+        return float(exponent), math.exp(start)
+
+
+def measured(
+    against: str,
+    name: str,
+    sizes: list[int],
+    problems: Callable[[int], list[Problem]],
+    effort: EffortName,
+) -> Series:
+    """Map the problems of every size for EDP."""
+    seconds, certified = [], []
+    for size in sizes:
+        asked, answers = problems(size), list[Mapped]()
+
+        def run(asked: list[Problem] = asked, answers: list[Mapped] = answers) -> None:
+            answers[:] = [fresh(problem, "edp", effort) for problem in asked]
+
+        seconds.append(cpu_seconds(run, 2))
+        certified.append(sum(answer.optimal for answer in answers) / len(answers))
+    return Series(against, name, sizes, seconds, certified)
 
 
 def growth_series(effort: EffortName) -> list[Series]:
     """Against layers of a network, buffer levels of a machine, and variants of a machine."""
     (sub,) = load_spec("zigzag-eyeriss-like").sub_accelerators
-
-    def series(name: str, sizes: list[int], problems: Callable[[int], list[Problem]]) -> Series:
-        seconds = []
-        for size in sizes:
-            asked = problems(size)
-            seconds.append(cpu_seconds(lambda a=asked: [fresh(p, "edp", effort) for p in a], 2))
-        return Series(name, sizes, seconds)
-
-    nests = cifar_nests(128)
+    nests, levels = cifar_nests(256), [2, 3, 4, 5, 6]
+    small = [nest for nest in nests if unthinned(nest, levelled(levels[-1]))][:16]
     return [
-        series(
+        measured(
             "distinct layers",
-            [4, 8, 16, 32, 64, 128],
+            f"effort {effort}",
+            [8, 16, 32, 64, 128, 256],
             lambda n: [Problem(nest, BITS, 16, sub) for nest in nests[:n]],
+            effort,
         ),
-        series(
-            "on-chip buffer levels",
-            [1, 2, 3, 4, 5],
-            lambda n: [Problem(nest, BITS, 16, levelled(n)) for nest in nests[:8]],
+        measured(
+            "on-chip memories, each for W, I and O",
+            f"effort {effort}",
+            levels,
+            lambda n: [Problem(nest, BITS, 16, levelled(n)) for nest in nests[:16]],
+            effort,
         ),
-        series(
+        measured(
+            "on-chip memories, each for W, I and O",
+            "no tile size left out",
+            levels,
+            lambda n: [Problem(nest, BITS, 16, levelled(n)) for nest in small],
+            "thorough",
+        ),
+        measured(
             "accelerator variants",
-            [4, 8, 16, 32, 64],
-            lambda n: [Problem(nests[0], BITS, 16, v) for v in variants(sub, n)],
+            f"effort {effort}",
+            [4, 8, 16, 32, 64, 128],
+            lambda n: [Problem(nest, BITS, 16, v) for v in variants(sub, n) for nest in nests[:4]],
+            effort,
         ),
     ]
 
 
+def unthinned(nest: LoopNest, sub: SubAccelerator) -> bool:
+    """Whether `thorough` leaves no tile size out."""
+    problem = Problem(nest, BITS, 16, sub)
+    for spatial in unrollings(nest, sub):
+        probe = Mapping.in_space(spatial)
+        steps = [probe.steps(nest, dim) for dim in DIMS]
+        kept = tile_sizes(problem, steps, EFFORTS["thorough"])
+        if any(
+            len(tile_candidates(count, MANY)) > len(sizes)
+            for count, sizes in zip(steps, kept, strict=True)
+        ):
+            return False
+    return True
+
+
 def levelled(count: int) -> SubAccelerator:
-    """8 x 8 PEs with `count` on-chip memories, each for all operands, each 8 times the last."""
+    """8 x 8 PEs with `count` on-chip memories for all operands, each 8 times the last; the
+    innermost one is in every PE.
+    """
     axes = (Axis("row", 8, ("C",)), Axis("column", 8, ("K",)))
     shared = ("row", "column")
     memories = [
@@ -379,7 +435,7 @@ def levelled(count: int) -> SubAccelerator:
             f"m{level}",
             OPERANDS,
             size_bits=4096 * 8**level,
-            shared=() if level == 0 and count > 1 else shared,
+            shared=shared if level else (),
             read_bandwidth=1024.0,
             write_bandwidth=1024.0,
             read_energy=0.02 * 2**level,
@@ -415,22 +471,28 @@ def variants(sub: SubAccelerator, count: int) -> list[SubAccelerator]:
 def plot(series: list[Series], path: Path) -> None:
     """Times against sizes, with the fitted power laws."""
     import matplotlib
-
-    matplotlib.use("svg")
     from matplotlib import pyplot
 
-    matplotlib.rcParams["svg.hashsalt"] = "chiploom"
-    figure, axes = pyplot.subplots(1, len(series), figsize=(11, 3.2), constrained_layout=True)
-    for axis, one in zip(axes, series, strict=True):
-        axis.loglog(one.sizes, one.seconds, "o")
-        factor = math.exp(float(np.mean(np.log(one.seconds) - one.exponent * np.log(one.sizes))))
-        axis.loglog(one.sizes, [factor * size**one.exponent for size in one.sizes], "-")
-        axis.set_xlabel(one.name)
-        axis.set_title(f"exponent {one.exponent:.2f}")
-        axis.set_xticks(one.sizes, [str(size) for size in one.sizes])
+    matplotlib.rcParams |= {"svg.hashsalt": "chiploom", "svg.fonttype": "none"}
+    panels = list(dict.fromkeys(one.against for one in series))
+    figure, axes = pyplot.subplots(
+        1, len(panels), figsize=(11, 3.4), layout="constrained", sharey=True
+    )
+    for axis, against in zip(axes, panels, strict=True):
+        for number, one in enumerate(s for s in series if s.against == against):
+            exponent, factor = one.fit
+            color, label = f"C{number}", f"{one.name}: exponent {exponent:.2f}"
+            axis.loglog(one.sizes, one.seconds, "os"[number], color=color, label=label)
+            axis.loglog(one.sizes, [factor * size**exponent for size in one.sizes], color=color)
+            axis.set_xticks(one.sizes, [str(size) for size in one.sizes])
+        axis.set_xlabel(against)
         axis.minorticks_off()
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small", loc="lower right")
     axes[0].set_ylabel("CPU seconds")
-    figure.savefig(path, metadata={"Date": None})
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure)
 
 
 def machine() -> str:
@@ -446,7 +508,7 @@ def machine() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--effort", default="normal", choices=get_args(EffortName))
-    parser.add_argument("--growth", type=Path, help="plot growth into this SVG")
+    parser.add_argument("--growth", type=Path, help="plot growth into this file")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     effort: EffortName = chosen.effort
@@ -474,9 +536,10 @@ def main() -> int:
         series = growth_series(effort)
         print("\nGrowth of the time:")
         for one in series:
-            times = ", ".join(f"{n}: {s:.3f}" for n, s in zip(one.sizes, one.seconds, strict=True))
-            print(f"  {one.name}: exponent {one.exponent:.2f} ({times})")
-        results["growth"] = {s.name: [s.sizes, s.seconds, s.exponent] for s in series}
+            print(f"  {one.against}, {one.name}: exponent {one.fit[0]:.2f}")
+            for size, seconds, share in zip(one.sizes, one.seconds, one.certified, strict=True):
+                print(f"    {size:4} {seconds:7.3f} CPU-s, {share:.0%} certified")
+        results["growth"] = [asdict(one) | {"exponent": one.fit[0]} for one in series]
         plot(series, chosen.growth)
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=1) + "\n")
