@@ -14,10 +14,11 @@ setuptools.setup(
     ext_modules=cythonize(
         [
             setuptools.Extension(
-                f"{NAME}.ext._mapspace",
-                ["ext/_mapspace.pyx"],
+                f"{NAME}.ext.{kernel}",
+                [f"ext/{kernel}.pyx"],
                 extra_compile_args=["-O3"],
-            ),
+            )
+            for kernel in ("_machine", "_mapspace")
         ],
         build_dir="build",  # keeps the generated C out of ext/
         language_level=3,

@@ -133,8 +133,8 @@ def simulate(
         Literal["latency", "energy", "edp"], typer.Option(help="What mappings are chosen for.")
     ] = "edp",
     fidelity: Annotated[
-        Literal["analytic", "roofline"],
-        typer.Option(help="Exact access counts and stalls, or a lower bound."),
+        Literal["analytic", "cycle", "roofline"],
+        typer.Option(help="Exact counts and stalls, the tile program executed, or a lower bound."),
     ] = "analytic",
     effort: Annotated[
         Literal["fast", "normal", "thorough"],

@@ -13,6 +13,7 @@ from typing import Literal
 from ..frontend.nest import Dim, Operand
 
 Buffering = Literal["double", "single", "auto"]
+Layout = Literal["tiles", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,24 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class Bursts:
+    """How a DRAM is accessed; only `cycle` fidelity looks at it.
+
+    Attributes:
+        burst_bits: what one access moves at least.
+        row_bits: of an open page, over all channels.
+        activate: cycles between opening two rows, banks taking turns.
+        layout: of tensors: `tiles`, every tile in one piece and in the order of the transfers, as
+            compilers arrange them; or `rows`, inputs and outputs row by row (b, g, channel, y, x).
+    """
+
+    burst_bits: int
+    row_bits: int
+    activate: float
+    layout: Layout = "tiles"
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """One memory level.
 
@@ -42,6 +61,8 @@ class Memory:
             every index of the other axes.
         read_bandwidth, write_bandwidth: of one instance, bits per cycle; `math.inf` is no limit.
         one_port: reads and writes take turns on one port of `read_bandwidth`.
+        latency: cycles from a request to its first word; only `cycle` fidelity looks at it.
+        bursts: of a DRAM whose type is known.
         read_energy, write_energy: pJ per bit.
         transfer_energy: pJ per bit carried between this level and the next outer one (network
             on chip), counted at this level's end.
@@ -73,6 +94,8 @@ class Memory:
     area_mm2: float = 0.0
     leakage_mw: float = 0.0
     source: str = ""
+    latency: float = 0.0
+    bursts: Bursts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..frontend.nest import OPERANDS
-from .accelerator import Axis, Memory, Precision, Skew, SubAccelerator, VectorUnit
+from .accelerator import Axis, Bursts, Memory, Precision, Skew, SubAccelerator, VectorUnit
 from .errors import DerivationError
 from .schema import (
     Architecture,
@@ -26,6 +26,7 @@ from .technology import (
     Refused,
     Unavailable,
     dram,
+    dram_timing,
     mac,
     register,
     sram,
@@ -33,7 +34,7 @@ from .technology import (
     wire_energy,
     wire_source,
 )
-from .units import Bandwidth
+from .units import Bandwidth, Duration
 
 GIVEN = "given by the spec"
 NOT_GIVEN = "not given, counted as 0"
@@ -137,6 +138,7 @@ def _memory(stated: MemoryModel, axes: tuple[Axis, ...], chip: Chip) -> Memory:
         read_bandwidth=read,
         write_bandwidth=write,
         one_port=stated.one_port,
+        latency=0.0 if stated.latency is None else stated.latency.cycles(chip.clock_hz),
         read_energy=energy[0],
         write_energy=energy[1],
         buffering=stated.buffering,
@@ -269,6 +271,7 @@ def _dram(chip: Chip, axes: tuple[Axis, ...]) -> Memory:
     stated = chip.dram
     read, write = _bandwidths(stated, chip.clock_hz)
     read_energy, write_energy, source = chip.dram_energy
+    latency, bursts = _dram_timing(stated, chip)
     return Memory(
         name=stated.name,
         operands=OPERANDS,
@@ -277,6 +280,8 @@ def _dram(chip: Chip, axes: tuple[Axis, ...]) -> Memory:
         read_bandwidth=read,
         write_bandwidth=write,
         one_port=stated.bandwidth is not None,
+        latency=latency,
+        bursts=bursts,
         read_energy=read_energy,
         write_energy=write_energy,
         source=_sources(stated.source, [
@@ -285,6 +290,24 @@ def _dram(chip: Chip, axes: tuple[Axis, ...]) -> Memory:
             ("leakage", "off chip, in the energy per bit"),
         ]),
     )  # fmt: skip
+
+
+def _dram_timing(stated: DramModel, chip: Chip) -> tuple[float, Bursts | None]:
+    """Cycles from a request to its first word, and how rows and bursts are accessed.
+
+    What is not stated is that of the type. Without a type, or where bandwidth is unlimited,
+    there is neither.
+    """
+    unlimited = math.inf in _bandwidths(stated, chip.clock_hz)
+    known = None if stated.type is None or unlimited else dram_timing(stated.type)
+    latency = stated.latency or Duration(known.latency_ns if known else 0.0, "ns")
+    activate = stated.activate or Duration(known.activate_ns if known else 0.0, "ns")
+    burst = stated.burst or (known.burst_bits if known else None)
+    row = stated.row or (known.row_bits if known else None)
+    bursts = None
+    if burst is not None and row is not None:
+        bursts = Bursts(burst, row, activate.cycles(chip.clock_hz), stated.layout)
+    return latency.cycles(chip.clock_hz), bursts
 
 
 # -- arithmetic ------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictStr
 
 from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
-from .accelerator import Buffering
+from .accelerator import Buffering, Layout
 from .expressions import Canonical
-from .units import Bandwidth, Kind, parse, parse_bandwidth
+from .units import Bandwidth, Duration, Kind, parse, parse_bandwidth, parse_duration
 
 # -- field types -----------------------------------------------------------------------------------
 
@@ -59,6 +59,13 @@ def _bandwidth(value: object) -> Bandwidth:
     return found
 
 
+def _duration(value: object) -> Duration:
+    found = Duration(float(value)) if isinstance(value, Canonical) else parse_duration(value)
+    if found.amount < 0:
+        raise ValueError(f"expected no negative time, found {value!r}")
+    return found
+
+
 def _names(kind: str, known: tuple[str, ...], value: object) -> tuple[str, ...]:
     """Names as a list, or as one text separated by spaces."""
     found = value.split() if isinstance(value, str) else value
@@ -94,6 +101,7 @@ Count = Annotated[int, _plain(_whole)]
 Bits = Annotated[int, _plain(_bits)]
 Size = Annotated[int, _plain(_whole_bits)]
 Rate = Annotated[Bandwidth, _plain(_bandwidth)]
+Time = Annotated[Duration, _plain(_duration)]
 Frequency = Annotated[float, _of("frequency")]
 Length = Annotated[float, _of("length")]
 Energy = Annotated[float, _of("energy", positive=False)]
@@ -138,6 +146,7 @@ class MemoryModel(Strict):
     read_bandwidth: Rate | None = None
     write_bandwidth: Rate | None = None
     one_port: StrictBool = False
+    latency: Time | None = None
     buffering: Buffering = "double"
     sliding: StrictBool = False
     complete_outputs: StrictBool = False
@@ -266,6 +275,11 @@ class DramModel(Strict):
     bandwidth: Rate | None = None
     read_bandwidth: Rate | None = None
     write_bandwidth: Rate | None = None
+    latency: Time | None = None
+    burst: Size | None = None
+    row: Size | None = None
+    activate: Time | None = None
+    layout: Layout = "tiles"
     energy: EnergyPerBit | None = None
     read_energy: EnergyPerBit | None = None
     write_energy: EnergyPerBit | None = None

@@ -13,6 +13,7 @@ has one canonical unit, in which the rest of the program computes:
 | area | mm2 | um2 |
 | power | mW | nW, uW, W |
 | length | nm | um |
+| time | cycles, or ns until the clock is known | us |
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "size", "bandwidth", "frequency", "energy", "energy per bit", "area", "power", "length"
+    "size",
+    "bandwidth",
+    "frequency",
+    "energy",
+    "energy per bit",
+    "area",
+    "power",
+    "length",
+    "time",
 ]
 
 _BINARY: Final = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
@@ -51,6 +60,7 @@ UNITS: Final[dict[Kind, dict[str, float]]] = {
     "area": {"um2": 1e-6, "mm2": 1.0},
     "power": {"nW": 1e-6, "uW": 1e-3, "mW": 1.0, "W": 1e3},
     "length": {"nm": 1.0, "um": 1e3},
+    "time": {"ns": 1.0, "us": 1e3, "cycle": 1.0, "cycles": 1.0},
 }
 
 #: What an error message offers, per kind.
@@ -63,6 +73,7 @@ EXAMPLES: Final[dict[Kind, str]] = {
     "area": "an area such as `0.3 mm2` or `1200 um2`",
     "power": "a power such as `10 mW` or `3 uW`",
     "length": "a length such as `28 nm`",
+    "time": "a time such as `60 ns` or `20 cycles`",
 }
 
 _NUMBER: Final = r"[+-]?(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -92,8 +103,25 @@ class Bandwidth:
         return self.bits if self.per == "cycle" else self.bits / clock_hz
 
 
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Cycles or, where it was given in seconds, nanoseconds.
+
+    Attributes:
+        amount: at least 0.
+        per: what it counts.
+    """
+
+    amount: float
+    per: Literal["cycle", "ns"] = "cycle"
+
+    def cycles(self, clock_hz: float) -> float:
+        """Cycles of a clock."""
+        return self.amount if self.per == "cycle" else self.amount * 1e-9 * clock_hz
+
+
 def parse(text: object, kind: Kind) -> float:
-    """The canonical number of a quantity; for a bandwidth use `parse_bandwidth`.
+    """The canonical number of a quantity; for a bandwidth or a time use its own function.
 
     Raises:
         UnitError: the text is no number with a unit of this kind.
@@ -122,6 +150,16 @@ def parse_bandwidth(text: object) -> Bandwidth:
         return Bandwidth(math.inf)
     bits = parse(text, "bandwidth")
     return Bandwidth(bits, "s" if str(text).strip().endswith("/s") else "cycle")
+
+
+def parse_duration(text: object) -> Duration:
+    """A time, in cycles or in nanoseconds.
+
+    Raises:
+        UnitError: as of `parse`.
+    """
+    amount = parse(text, "time")
+    return Duration(amount, "cycle" if "cycle" in str(text) else "ns")
 
 
 def _factor(kind: Kind, unit: str, text: str) -> float:
@@ -160,6 +198,7 @@ _SCALES: Final[dict[Kind, tuple[str, ...]]] = {
     "area": ("mm2",),
     "power": ("W", "mW"),
     "length": ("nm",),
+    "time": ("us", "ns"),
 }
 
 

@@ -32,6 +32,11 @@ def result_notes(result: Result) -> Iterator[str]:
     yield from _layer_notes(result.layers)
     if result.fidelity == "analytic":
         yield from _optimality(result.layers)
+    if result.fidelity == "cycle":
+        yield (
+            "mappings are the analytic model's choice; vector and move layers, and work fused into "
+            "others, are costed as there"
+        )
 
 
 def model_notes(models: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from .units import NONE, binary, count, energy, percent, plural, si
 
 _FIDELITY = {
     "analytic": "analytic model",
+    "cycle": "tile programs executed cycle by cycle",
     "roofline": "roofline: a bound that no mapping can beat",
 }
 

@@ -20,7 +20,7 @@ Tile n of a buffer lies in slot `n mod slots`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..dataflows.accelerator import Memory
@@ -31,6 +31,8 @@ from .mapping import Mapping
 from .problem import Problem
 
 ARRAY = "array"
+#: Most tiles of a buffer at once: prefetched from a memory without and with latency.
+AHEAD, FAR_AHEAD = 4, 64
 #: The dims that an output is summed over.
 REDUCED: tuple[Dim, ...] = tuple(dim for dim in DIMS if dim not in RELEVANT["O"])
 
@@ -260,6 +262,7 @@ class _Lowering:
         self.points: list[Point] = []
         for operand in OPERANDS:
             self._place_operand(operand)
+        self._spread()
 
     def _place_operand(self, operand: Operand) -> None:
         levels = self.sub.levels(operand)[:-1]
@@ -283,6 +286,62 @@ class _Lowering:
                     number + 1 if level + 1 < len(levels) else None,
                 )
             )
+
+    def _spread(self) -> None:
+        """More slots than two where a memory has room to spare.
+
+        Partial sums that come and go take a third one: one drains and one comes in while one is
+        used. Weights and inputs take what is left: they come in ahead while the port is free, and
+        requests under way need a place to arrive at.
+        """
+        for memory in self.sub.memories[:-1]:
+            here = [n for n, b in enumerate(self.buffers) if b.memory == memory.name]
+            doubled = [n for n in here if self.buffers[n].slots > 1]
+            self._widen(memory, here, [n for n in doubled if self._alternates(n)], 3)
+            inputs = [n for n in doubled if self.buffers[n].operand != "O"]
+            self._widen(memory, here, inputs, AHEAD)
+            late = [n for n in inputs if self._outer(self.buffers[n]).latency > 0]
+            self._widen(memory, here, late, FAR_AHEAD)
+
+    def _widen(self, memory: Memory, here: list[int], which: list[int], most: int) -> None:
+        """Share what is left of a memory, up to `most` slots each."""
+        if memory.size_bits is None or not which:
+            return
+        spare = max(0, memory.size_bits - sum(self._held(n) for n in here)) // len(which)
+        for number in which:
+            buffer = self.buffers[number]
+            slots = min(most, buffer.slots + spare // (buffer.elements * buffer.width))
+            self.buffers[number] = replace(buffer, slots=slots)
+
+    def _returns(self, number: int) -> bool:
+        """Whether partial sums leave a buffer of O and come back."""
+        buffer = self.buffers[number]
+        outside = self.mapping.temporal[buffer.point :]
+        return buffer.operand == "O" and any(loop.dim in REDUCED for loop in outside)
+
+    def _held(self, number: int) -> int:
+        """Bits that a buffer takes of its memory."""
+        buffer = self.buffers[number]
+        return buffer.slots * buffer.elements * buffer.width
+
+    def _alternates(self, number: int) -> bool:
+        """Whether partial sums return to a buffer of O, but never two tiles later.
+
+        With three slots that would be before the tile has left.
+        """
+        if not self._returns(number):
+            return False
+        tiles = 1
+        for inside in range(self.buffers[number].point, len(self.mapping.temporal)):
+            loop = self.mapping.temporal[inside]
+            if loop.dim in REDUCED:
+                break
+            whole = self.mapping.tile(self.problem.nest, inside)[loop.dim] * loop.factor
+            steps = self.mapping.steps(self.problem.nest, loop.dim)
+            if steps % whole:  # at the edge there are fewer
+                return False
+            tiles *= loop.factor
+        return tiles != 2
 
     def program(self) -> Program:
         """Loops from the inside out, each tile's instructions at its point."""
@@ -312,7 +371,7 @@ class _Lowering:
     def _comes(self, number: int) -> Transfer:
         buffer, point = self.buffers[number], self.points[number]
         outputs = buffer.operand == "O"
-        returns = any(loop.dim in REDUCED for loop in self.mapping.temporal[buffer.point :])
+        returns = self._returns(number)
         waits = [Wait("free", number, buffer.slots)]
         if outputs and returns and buffer.slots > 1:
             waits.append(Wait("free", number, 1, "repeat"))

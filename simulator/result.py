@@ -14,7 +14,7 @@ from .files import write_text
 SCHEMA: Final = "chiploom.result/1"
 
 Objective = Literal["latency", "energy", "edp"]
-Fidelity = Literal["analytic", "roofline"]
+Fidelity = Literal["analytic", "cycle", "roofline"]
 Kind = Literal["compute", "vector", "move"]
 
 

@@ -17,6 +17,8 @@ class Issue:
         instruction: which.
         starts: first temporal step of each of `DIMS`.
         tiles: for every buffer, the number of its current tile, -1 before the first.
+        path: where it is in the program: place in the body, iteration, place in the loop's
+            body, …; what comes first has the smaller one.
         slid: the enclosing loop is past its first iteration.
         revisit: of a transfer of O, whether the outputs have been visited before.
         repeat: moreover, whether the buffer's tile before was the same one.
@@ -26,6 +28,7 @@ class Issue:
     instruction: Instruction
     starts: tuple[int, ...]
     tiles: tuple[int, ...]
+    path: tuple[int, ...] = ()
     slid: bool = False
     revisit: bool = False
     repeat: bool = False
@@ -52,16 +55,19 @@ class _Walk:
         self.repeat = [False] * len(program.buffers)
         nest, mapping = program.problem.nest, program.mapping
         self.steps = [mapping.steps(nest, dim) for dim in DIMS]
+        self.path: list[int] = []
         self.reduced = [DIMS.index(dim) for dim in REDUCED]
 
     def body(self, items: tuple[Instruction | TileLoop, ...], *, first: bool) -> Iterator[Issue]:
-        for item in items:
+        for place, item in enumerate(items):
+            self.path.append(place)
             if isinstance(item, TileLoop):
                 yield from self._loop(item)
             elif isinstance(item, Transfer):
                 yield self._transfer(item, first)
             else:
-                yield Issue(item, tuple(self.starts), tuple(self.tiles))
+                yield Issue(item, tuple(self.starts), tuple(self.tiles), tuple(self.path))
+            self.path.pop()
 
     def _loop(self, loop: TileLoop) -> Iterator[Issue]:
         row = DIMS.index(loop.dim)
@@ -70,7 +76,9 @@ class _Walk:
             self.starts[row] = begin + iteration * loop.span
             if self.starts[row] >= loop.steps:
                 break
+            self.path.append(iteration)
             yield from self.body(loop.body, first=iteration == 0)
+            self.path.pop()
         self.starts[row] = begin
 
     def _transfer(self, item: Transfer, first: bool) -> Issue:
@@ -84,6 +92,7 @@ class _Walk:
             item,
             tuple(self.starts),
             tuple(self.tiles),
+            tuple(self.path),
             slid=not first,
             revisit=any(self.starts[row] for row in self.reduced),
             repeat=self.repeat[number],

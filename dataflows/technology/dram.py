@@ -1,12 +1,41 @@
-"""Energy of off-chip memories by type."""
+"""Energy and timing of off-chip memories by type."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from . import external
 from .interpolation import read_table
+
+
+@dataclass(frozen=True, slots=True)
+class DramTiming:
+    """Of one type, all its channels together.
+
+    Attributes:
+        latency_ns: from a request to its first word, the row opened first.
+        burst_bits: of one access.
+        row_bits: that are open at once.
+        activate_ns: between opening two rows, banks taking turns.
+    """
+
+    latency_ns: float
+    burst_bits: int
+    row_bits: int
+    activate_ns: float
+
+
+def dram_timing(name: str) -> DramTiming:
+    """Timing of a type of `dram_types`."""
+    row = next(row for row in read_table("dram_timing") if row["type"] == name)
+    return DramTiming(
+        float(row["latency_ns"]),
+        8 * int(row["burst_bytes"]),
+        8 * int(row["row_bytes"]),
+        float(row["activate_ns"]),
+    )
 
 
 @lru_cache(maxsize=1)

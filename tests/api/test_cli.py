@@ -263,7 +263,7 @@ def test_a_file_wins_over_a_shipped_name(
         (["simulate", "resnet9", "--on", "eyeris"], ["eyeris", "eyeriss"]),
         (["simulate", "resnet9", "--on", "no/such.yaml"], ["no/such.yaml"]),
         ([*RUN, "--objective", "speed"], ["speed", "latency"]),
-        ([*RUN, "--fidelity", "cycle"], ["cycle", "roofline"]),
+        ([*RUN, "--fidelity", "rtl"], ["rtl", "roofline"]),
         ([*RUN, "--dim", "batch"], ["--dim batch", "NAME=N"]),
         ([*RUN, "--dim", "batch=0"], ["--dim batch=0", "at least 1"]),
         ([*RUN, "--dim", "n=1", "--dim", "n=2"], ["n is bound to 1 already"]),

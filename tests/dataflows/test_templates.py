@@ -149,9 +149,12 @@ def test_dataflows_are_what_their_names_say() -> None:
     assert [axis.dims[0] for axis in rs.axes] == ["FY", "OY"]
     assert rs.levels("I")[0].sliding
     assert {memory.name for memory in rs.levels("W")} == {"filter-spad", "DRAM"}
-    for name in ("systolic-ws", "systolic-os", "systolic-is"):
-        assert found[name].skew.cycles == 16 + 16 - 2
+    for name, beyond in (("systolic-ws", -2), ("systolic-is", -2), ("systolic-os", 16 - 2)):
+        assert found[name].skew.cycles == 16 + 16 + beyond
         assert found[name].skew.per == "fold"
+    for parameter in ("systolic-ws", "weight_registers"), ("systolic-is", "input_registers"):
+        (twice,) = instance(parameter[0], **{parameter[1]: 2}).sub_accelerators
+        assert twice.skew.per == "layer"
 
 
 def test_weights_shift_in_through_the_rows() -> None:

@@ -155,7 +155,7 @@ def test_the_example_for_faults_has_none() -> None:
         ("load", "full", ("load", "expected tile")),
         ("refill", "free", ("refill O", "overwrites tile")),
         ("refill", "full", ("refill O glb -> spad", "glb")),
-        ("drain", "used", ("drain O spad -> glb", "spad: O[", "was never written")),
+        ("drain", "used", ("drain O spad -> glb", "spad")),
         ("store", "used", ("store O glb -> dram", "glb: O[", "was never written")),
         ("compute", "full", ("compute", "expected tile")),
     ],

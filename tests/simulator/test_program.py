@@ -18,7 +18,7 @@ from chiploom.simulator.sequencer import Issue, issues
 from .program_strategies import cases
 
 EXPECTED = """\
-buffer spad.W: 2 x 1 elements x 8 bit
+buffer spad.W: 4 x 1 elements x 8 bit
 buffer glb.W: 1 x 48 elements x 8 bit
 buffer spad.I: 1 x 1 elements x 8 bit
 buffer glb.I: 1 x 12 elements x 8 bit
@@ -31,12 +31,12 @@ for OX in 3 x 2 of 5:
   for K in 4 x 1:
     zero O spad.O[n%2] OX2 = 48 bit by spad.O.in after free spad.O[n-2]
     for C in 6 x 1:
-      load W glb -> spad.W[n%2] 1 = 8 bit by spad.W.in after free spad.W[n-2], full glb.W
+      load W glb -> spad.W[n%4] 1 = 8 bit by spad.W.in after free spad.W[n-4], full glb.W
       for OX in 2 x 1:
         load I glb -> spad.I 1 = 8 bit by spad.I.in after free spad.I[n-1], full glb.I
         compute one step, 1 cycle after full spad.W, full spad.I, full spad.O
         release spad.I by array
-      release spad.W[n%2] by array
+      release spad.W[n%4] by array
     release spad.O[n%2] by array
     drain O spad.O[n%2] -> glb OX2 = 48 bit by spad.O.out after used spad.O, full glb.O
   release glb.I by spad.I.in

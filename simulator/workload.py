@@ -1,0 +1,233 @@
+"""What each instruction of a tile program asks of the hardware: bits at every port.
+
+Counts are those of the first instance of a memory, which is never idle, as in the analytic model
+(`accesses.Access.fullest`): summed over a program they are equal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ..dataflows.accelerator import Bursts, Memory
+from ..frontend.nest import DIMS, RELEVANT, Dim, Operand
+from .accesses import HALO, PAIRS, Counter, positions
+from .addresses import operand_shape
+from .program import Compute, Program, Transfer
+from .sequencer import Issue
+
+Direction = Literal["read", "write"]
+#: (memory, direction); of a memory with one port both directions are `read`.
+Port = tuple[str, Direction]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one execution of an instruction needs.
+
+    Attributes:
+        cycles: that it takes in any case (of the array).
+        busy: cycles of each port that it uses, more than one access on a port added up.
+    """
+
+    cycles: float
+    busy: dict[Port, float]
+
+
+class Workload:
+    """Looks up the work of every issue of a program, tile by tile, index by index."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.problem = program, program.problem
+        self.sub, self.nest = self.problem.sub, self.problem.nest
+        self.counter = Counter(self.nest, self.sub, program.mapping)
+        self.memories = {memory.name: memory for memory in self.sub.memories}
+
+    def of(self, issue: Issue) -> Work:
+        """Work of a transfer or of a block of compute."""
+        if isinstance(issue.instruction, Compute):
+            return self._compute(issue.instruction, issue)
+        assert isinstance(issue.instruction, Transfer)
+        return self._transfer(issue.instruction, issue)
+
+    def _transfer(self, item: Transfer, issue: Issue) -> Work:
+        if item.op == "zero" or (item.op == "refill" and not issue.revisit):
+            return Work(0.0, {})
+        slid = item.slides if issue.slid else None
+        widths = item.last_widths if issue.last else item.widths
+        busy: dict[Port, float] = {}
+        ends: tuple[tuple[str, Direction], ...] = (
+            (item.source, "read"),
+            (item.destination, "write"),
+        )
+        for (name, direction), width in zip(ends, widths, strict=True):
+            memory = self.memories[name]
+            extents = self.extents(item.operand, memory, item.tile.steps, issue.starts, slid)
+            cycles = self._port_cycles(memory, direction, item.operand, extents, width)
+            _add(busy, memory, direction, cycles)
+        return Work(0.0, busy)
+
+    def _port_cycles(
+        self,
+        memory: Memory,
+        direction: Direction,
+        operand: Operand,
+        extents: tuple[int, ...],
+        width: int,
+    ) -> float:
+        """Cycles that a tile occupies a port."""
+        bits = width * math.prod(extents)
+        rate = memory.read_bandwidth if direction == "read" else memory.write_bandwidth
+        bursts = memory.bursts
+        if bursts is None:
+            return bits / rate
+        if bursts.layout == "tiles" or operand == "W":
+            # One tile after the other: bursts and rows are shared with the neighbours.
+            return max(bits / rate, bits * bursts.activate / bursts.row_bits)
+        shape = operand_shape(self.nest, operand)
+        moved, rows = footprint(bursts, extents, shape, width)
+        return max(moved / rate, rows * bursts.activate)
+
+    def _compute(self, item: Compute, issue: Issue) -> Work:
+        steps = [
+            min(count, self.program.mapping.steps(self.nest, dim) - start)
+            for dim, count, start in zip(DIMS, item.steps, issue.starts, strict=True)
+        ]
+        busy: dict[Port, float] = {}
+        for operand in ("W", "I"):
+            memory = self.sub.levels(operand)[0]
+            bits = self.problem.bits.of(operand) * self._fed(operand, memory, steps, issue.starts)
+            _add(busy, memory, "read", bits / memory.read_bandwidth)
+        memory = self.sub.levels("O")[0]
+        updates = self._fed("O", memory, steps, issue.starts)
+        fresh = 0
+        if not any(issue.starts[row] for row, dim in enumerate(DIMS) if dim not in RELEVANT["O"]):
+            once = [n if dim in RELEVANT["O"] else 1 for n, dim in zip(steps, DIMS, strict=True)]
+            fresh = self._fed("O", memory, once, issue.starts)
+        psum = self.problem.psum_bits
+        _add(busy, memory, "write", psum * updates / memory.write_bandwidth)
+        _add(busy, memory, "read", psum * (updates - fresh) / memory.read_bandwidth)
+        return Work(float(math.prod(steps) * self.sub.cycles_per_mac), busy)
+
+    def _fed(
+        self, operand: Operand, memory: Memory, steps: list[int], starts: tuple[int, ...]
+    ) -> int:
+        """Elements that pass in a block, step by step."""
+        at = dict(zip(DIMS, starts, strict=True))
+        span = dict(zip(DIMS, steps, strict=True))
+        count = 1
+        for dim in DIMS:
+            if dim not in RELEVANT[operand]:
+                count *= span[dim]
+            elif operand != "I" or dim not in HALO:
+                count *= len(self.indices(memory, dim, at[dim], span[dim]))
+        if operand == "I":
+            clip = self.sub.instances(memory) == 1
+            for outputs, taps, axis in PAIRS:
+                count *= sum(
+                    len(
+                        positions(
+                            self.nest,
+                            axis,
+                            self.indices(memory, outputs, at[outputs] + o, 1),
+                            self.indices(memory, taps, at[taps] + f, 1),
+                            clip=clip,
+                        )
+                    )
+                    for o in range(span[outputs])
+                    for f in range(span[taps])
+                )
+        return count
+
+    def indices(self, memory: Memory, dim: Dim, start: int, steps: int) -> tuple[int, ...]:
+        """Indices of a dim that the first instance has in some steps."""
+        seen = self.counter.splits[memory.name][dim]
+        return tuple(
+            index
+            for step in range(start, start + steps)
+            for offset in seen.within
+            if (index := offset + seen.unrolled * step) < seen.size
+        )
+
+    def extents(
+        self,
+        operand: Operand,
+        memory: Memory,
+        steps: tuple[int, ...],
+        starts: tuple[int, ...],
+        slid: Dim | None,
+    ) -> tuple[int, ...]:
+        """Elements along each dim of the operand's array that move."""
+        at = dict(zip(DIMS, starts, strict=True))
+        span = dict(zip(DIMS, steps, strict=True))
+        found = [
+            len(self.indices(memory, dim, at[dim], span[dim]))
+            for dim in RELEVANT[operand]
+            if operand != "I" or dim not in HALO
+        ]
+        if operand == "I":
+            clip = self.sub.instances(memory) == 1
+            for outputs, taps, axis in PAIRS:
+                needed = self._touched(memory, outputs, taps, axis, at, span, clip)
+                if slid in (outputs, taps) and slid is not None:
+                    before = {**at, slid: at[slid] - span[slid]}
+                    needed -= self._touched(memory, outputs, taps, axis, before, span, clip)
+                found.append(len(needed))
+        return tuple(found)
+
+    def _touched(
+        self,
+        memory: Memory,
+        outputs: Dim,
+        taps: Dim,
+        axis: int,
+        at: dict[Dim, int],
+        span: dict[Dim, int],
+        clip: bool,
+    ) -> set[int]:
+        return positions(
+            self.nest,
+            axis,
+            self.indices(memory, outputs, at[outputs], span[outputs]),
+            self.indices(memory, taps, at[taps], span[taps]),
+            clip=clip,
+        )
+
+
+def _add(busy: dict[Port, float], memory: Memory, direction: Direction, cycles: float) -> None:
+    """Add cycles to a port, where it limits anything."""
+    if cycles:
+        port: Port = (memory.name, "read" if memory.one_port else direction)
+        busy[port] = busy.get(port, 0.0) + cycles
+
+
+def footprint(
+    bursts: Bursts, extents: tuple[int, ...], shape: tuple[int, ...], width: int
+) -> tuple[int, int]:
+    """Bits that bursts move, and rows that are opened, for a tile of an array laid out by rows.
+
+    Every run of neighbouring addresses takes whole bursts; runs within one row open it once.
+
+    Args:
+        extents, shape: of the tile and of the array, outermost dim first.
+        width: bits of an element.
+    """
+    total = width * math.prod(extents)
+    if not total:
+        return 0, 0
+    run, stride, inner = width * extents[-1], width * shape[-1], len(shape) - 1
+    while inner > 0 and extents[inner] == shape[inner]:
+        inner -= 1
+        run, stride = extents[inner] * stride, stride * shape[inner]
+    rows = _up(run, bursts.row_bits)
+    moved = total // run * _up(run, bursts.burst_bits) * bursts.burst_bits
+    for dim in range(inner - 1, -1, -1):
+        span = extents[dim] * stride  # neighbours along the dim are `stride` apart
+        rows = _up(span, bursts.row_bits) if stride < bursts.row_bits else extents[dim] * rows
+        stride *= shape[dim]
+    return moved, rows
+
+
+def _up(count: int, size: int) -> int:
+    return -(-count // size)
