@@ -1,0 +1,9 @@
+"""Published measurements, and what the models say to them.
+
+A suite is a module with `NAME`, `TITLE`, `SOURCE` and `run(path) -> Report`; `suites.py` lists them.
+"""
+
+from .report import Case, Report
+from .suites import names, run
+
+__all__ = ["Case", "Report", "names", "run"]
