@@ -1,6 +1,6 @@
 """Published measurements, and what the models say to them.
 
-A suite is a module with `NAME`, `TITLE`, `SOURCE` and `run(path) -> Report`; `suites.py` lists them.
+A suite is a module with `run(path) -> Report`; `suites.py` lists them by name.
 """
 
 from .report import Case, Report

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+
+SCHEMA: Final = "chiploom.validation/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Summary:
 
     Attributes:
         cases: how many; exact: how many of them agree to the last digit.
-        mean, median, worst: absolute relative error.
+        mean, median, p95, worst: absolute relative error.
         bias: median of modelled / published - 1.
         rank: Spearman's rank correlation, nan of fewer than three cases.
     """
@@ -48,6 +50,7 @@ class Summary:
     exact: int
     mean: float
     median: float
+    p95: float
     worst: float
     bias: float
     rank: float
@@ -90,6 +93,7 @@ class Report:
                     "exact": s.exact,
                     "mean_error": s.mean,
                     "median_error": s.median,
+                    "p95_error": s.p95,
                     "worst_error": s.worst,
                     "bias": s.bias,
                     "spearman": None if np.isnan(s.rank) else s.rank,
@@ -122,6 +126,7 @@ def summary(quantity: str, cases: list[Case]) -> Summary:
         sum(case.modelled == case.published for case in cases),
         float(errors.mean()),
         float(np.median(errors)),
+        float(np.percentile(errors, 95)),
         float(errors.max()),
         float(np.median(signed)),
         spearman([c.published for c in cases], [c.modelled for c in cases]),
@@ -129,7 +134,7 @@ def summary(quantity: str, cases: list[Case]) -> Summary:
 
 
 def spearman(one: list[float], other: list[float]) -> float:
-    """Rank correlation with ties at their mean rank; nan of fewer than three, or of equal values."""
+    """Rank correlation, ties at their mean rank; nan of fewer than three or of equal values."""
     if len(one) < 3:
         return float("nan")
     a, b = _ranks(one), _ranks(other)
