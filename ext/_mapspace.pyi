@@ -11,9 +11,11 @@ class Kernel:
     def evaluate(
         self, spatial: _Integers, loops: _Integers, bounds: _Integers, doubled: _Integers
     ) -> tuple[int, float, int, int, int, int, float, _Integers, _Integers]: ...
-    def first_bound(
-        self, spatial: _Integers, sizes: list[_Integers], objective: int, macs_energy: float
-    ) -> tuple[float, float]: ...
+    def floors(self, spatials: list[_Integers]) -> _Reals: ...
+    def bounds(
+        self, floors: _Reals, objective: int, macs_energy: float
+    ) -> tuple[_Reals, _Reals]: ...
+    def look(self, spatial: _Integers, sizes: list[_Integers], objective: int) -> float: ...
     def best_temporal(
         self,
         spatial: _Integers,
@@ -22,7 +24,8 @@ class Kernel:
         macs_energy: float,
         known: float,
         least_energy: float,
-        hint: int,
+        least_cycles: float,
+        share: _Reals,
         rounds: int,
         nodes: int,
     ) -> tuple[float, float, Any, Any, Any, int, int]: ...

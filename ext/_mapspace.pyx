@@ -123,25 +123,68 @@ cdef class Kernel:
         return (int(cost.cycles), cost.energy, cost.compute, cost.bound, cost.overflow, cost.short_bits,
                 cost.network, read, written)
 
-    def first_bound(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy):
-        """What no mapping with this spatial part can beat, from one weighting: a quick look.
+    def floors(self, list spatials):
+        """What no mapping with a spatial part is below, without a search.
 
-        Arguments as of `best_temporal`.
+        Args:
+            spatials: n of them, each (unrollings, 3) axis, dim, factor.
 
         Returns:
-            (bound, dynamic energy in pJ that none is below): INFINITY where nothing fits.
+            (n, 2 + 2 memories): dynamic energy in pJ, cycles of the array, and the bits read and
+            written through the fullest instance of every memory. Bandwidths do not matter.
+        """
+        cdef Space s
+        cdef Sums sums
+        cdef int k, m
+        cdef long[:, ::1] spatial
+        found = np.empty((len(spatials), 2 + 2 * self.p.memories))
+        cdef double[:, ::1] rows = found
+        for k in range(len(spatials)):
+            spatial = spatials[k]
+            with nogil:
+                make_space(&self.p, spatial, &s)
+                least_sums(&self.p, &s, &sums)
+            rows[k, 0] = sums.energy
+            rows[k, 1] = sums.array
+            for m in range(self.p.memories):
+                rows[k, 2 + 2 * m] = sums.read[m]
+                rows[k, 3 + 2 * m] = sums.write[m]
+        return found
+
+    def bounds(self, double[:, ::1] floors, int objective, double macs_energy):
+        """The least value of the objective and the fewest cycles that `floors` leave: (n,) each."""
+        cdef Certifier c = Certifier()
+        cdef int k, m
+        cdef double cycles
+        c.p = &self.p
+        c.objective = objective
+        c.energy_offset = macs_energy
+        found = np.empty(floors.shape[0])
+        times = np.empty(floors.shape[0])
+        cdef double[::1] values = found
+        cdef double[::1] slowest = times
+        for k in range(floors.shape[0]):
+            cycles = floors[k, 1]
+            for m in range(self.p.memories):
+                cycles = larger(cycles, port_time(&self.p.memory[m], floors[k, 2 + 2 * m], floors[k, 3 + 2 * m]))
+            values[k] = c.objective_of(floors[k, 0], cycles)
+            slowest[k] = cycles
+        return found, times
+
+    def look(self, long[:, ::1] spatial, list sizes, int objective):
+        """One weighting: the least dynamic energy of all mappings with this spatial part (pJ), or,
+        where the objective is latency, cycles that none is below. INFINITY where nothing fits.
+
+        Arguments as of `best_temporal`.
         """
         cdef Space s
         cdef Certifier c
-        cdef double found, least_energy
         cdef Arena arena = self.borrow()
         try:
-            c = self.certifier(arena, &s, spatial, sizes, objective, macs_energy)
-            with nogil:
-                found = c.look(&least_energy)
+            c = self.certifier(arena, &s, spatial, sizes, objective, 0)
+            return c.look()
         finally:
             arena.taken = 0
-        return found, least_energy
 
     cdef Arena borrow(self):
         """The memory of this kernel, or more where another thread is using it."""
@@ -165,7 +208,7 @@ cdef class Kernel:
         return c
 
     def best_temporal(self, long[:, ::1] spatial, list sizes, int objective, double macs_energy,
-                      double known, double least_energy, int hint, int rounds, long nodes):
+                      double known, double least_energy, double least_cycles, double[::1] share, int rounds, long nodes):
         """The best temporal mapping for one spatial mapping.
 
         Args:
@@ -174,8 +217,11 @@ cdef class Kernel:
             objective: 0 latency, 1 energy, 2 energy-delay product.
             macs_energy: pJ of all multiply-accumulates.
             known: a value already reached elsewhere; what cannot beat it is not looked at.
-            least_energy: as `first_bound` gave it, or 0.
-            hint: the memory that is likely to limit the cycles, -1 for none.
+            least_energy: as `look` gave it, or 0.
+            least_cycles: that no mapping has fewer, or 0.
+            share: (1 + 2 memories,) how to weight the sums of cycles at first: the array's, and the
+                reads and writes of every memory (one port: reads), 1 together. Holds what was found
+                best afterwards.
             rounds: weightings to ask for at most, in each direction.
             nodes: closings to try at most where a gap stays.
 
@@ -189,11 +235,11 @@ cdef class Kernel:
         cdef Arena arena = self.borrow()
         try:
             c = self.certifier(arena, &s, spatial, sizes, objective, macs_energy)
-            return self.certified(c, known, least_energy, hint, rounds, nodes)
+            return self.certified(c, known, least_energy, least_cycles, share, rounds, nodes)
         finally:
             arena.taken = 0
 
-    cdef tuple certified(self, Certifier c, double known, double least_energy, int hint, int rounds, long nodes):
+    cdef tuple certified(self, Certifier c, double known, double least_energy, double least_cycles, double[::1] share, int rounds, long nodes):
         """As `best_temporal` returns it."""
         cdef long loops[2 * MAXLOOPS]
         cdef long bounds[NO][MAXMEM]
@@ -202,7 +248,11 @@ cdef class Kernel:
         c.value = known
         c.found = known < INFINITY
         memset(c.choices, 255, sizeof(c.choices))  # order -1 everywhere: none taken yet
-        cdef int done = c.certify(rounds, least_energy, hint)
+        for x in range(1 + 2 * self.p.memories):
+            c.share[x] = share[x]
+        cdef int done = c.certify(rounds, least_energy, least_cycles)
+        for x in range(1 + 2 * self.p.memories):
+            share[x] = c.share[x]
         if done == 0:
             return INFINITY, INFINITY, None, None, None, c.search.runs, 0
         bound = c.bound()

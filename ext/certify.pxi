@@ -14,10 +14,18 @@ cdef enum:
     MAXLINES = 24
     MAXTABLES = 8
     GLANCE = 24                   # closings tried before more weightings are asked for
+    MAXASKS = 16                  # mappings remembered to choose weightings by
+    MAXSUMS = 1 + 2 * MAXMEM      # sums of cycles: the array's, and of every port
+    PATIENCE = 4                  # weightings in a row that do not help
+    PLAYS = 256                   # of the game that chooses the next weighting
 
 
 cdef struct Line:                 # energy * E + cycles * L >= least
     double energy, cycles, least
+
+
+cdef struct Corner:               # where the bound is attained
+    double energy, cycles, value
 
 
 cdef struct Partial:              # closings made so far, outermost first
@@ -45,26 +53,24 @@ cdef class Certifier:
     cdef double* table[MAXTABLES]     # `best` of some runs at the widest limits
     cdef Line table_lines[MAXTABLES]  # their weights of energy and cycles
     cdef double table_base[MAXTABLES]
-    cdef double link_weights[MAXTABLES][NO][MAXMEM][TERMS + 1]
-    cdef int table_count
+    cdef double link_weights[MAXTABLES][NO][MAXMEM][TERMS]
+    cdef int table_count, asks
     cdef long nodes, node_budget
     cdef Choice trail[NO][MAXMEM]
     cdef int stopped                  # the budget ran out
     cdef double least_energy          # no mapping's dynamic energy is below
+    cdef double least_cycles          # no mapping has fewer
+    cdef double share[MAXSUMS]        # weights of the sums of cycles, 1 together
+    cdef double asked[MAXASKS][MAXSUMS + 1]  # sums of cycles of the mappings found, their energy last
+    cdef int ask_count
 
     # -- the objective --------------------------------------------------------------------------
     cdef double objective_of(self, double energy, double cycles) noexcept nogil:
         """Of dynamic energy and cycles; cycles are whole."""
-        cdef double whole = ceil(cycles - 1e-9)
-        if self.objective == LATENCY:
-            return whole
-        energy += self.energy_offset + self.p.leakage * whole
-        if self.objective == ENERGY:
-            return energy
-        return energy * whole
+        return self.at_whole(energy, ceil(cycles - 1e-9))
 
-    cdef double corner(self, double energy, double cycles) noexcept nogil:
-        """The objective with fractional cycles, as lower bounds between corners need it."""
+    cdef inline double at_whole(self, double energy, double cycles) noexcept nogil:
+        """Of dynamic energy and whole cycles."""
         if self.objective == LATENCY:
             return cycles
         energy += self.energy_offset + self.p.leakage * cycles
@@ -72,90 +78,99 @@ cdef class Certifier:
             return energy
         return energy * cycles
 
-    cdef double bound_of(self, Line* lines, int count) noexcept nogil:
-        """The least value of the objective above all lines."""
-        cdef double e0 = 0, l0 = 0, least = INFINITY, e, l, det
-        cdef int i, k
-        cdef Line a, b
-        for i in range(count):
-            if lines[i].cycles == 0 and lines[i].least / lines[i].energy > e0:
-                e0 = lines[i].least / lines[i].energy
-            if lines[i].energy == 0 and lines[i].least / lines[i].cycles > l0:
-                l0 = lines[i].least / lines[i].cycles
-        for i in range(count):
-            a = lines[i]
-            if a.energy > 0 and a.cycles > 0:
-                least = self.try_corner(lines, count, (a.least - a.cycles * l0) / a.energy, l0, least)
-                least = self.try_corner(lines, count, e0, (a.least - a.energy * e0) / a.cycles, least)
-                for k in range(i):
-                    b = lines[k]
-                    det = a.energy * b.cycles - b.energy * a.cycles
-                    if b.energy > 0 and b.cycles > 0 and det != 0:
-                        e = (a.least * b.cycles - b.least * a.cycles) / det
-                        l = (a.energy * b.least - b.energy * a.least) / det
-                        least = self.try_corner(lines, count, e, l, least)
-        least = self.try_corner(lines, count, e0, l0, least)
-        e = self.objective_of(e0, l0)  # the corner of the box, with whole cycles
-        return least if e < least < INFINITY else e
+    cdef double bound_of(self, Line* lines, int count, double e0, double l0, Corner* at) noexcept nogil:
+        """The least value of the objective above all lines and a box, and where it is.
 
-    cdef double try_corner(self, Line* lines, int count, double e, double l, double least) noexcept nogil:
-        cdef int i
-        cdef double slack
+        Of the energy that the lines leave at a number of cycles, every line gives a straight part.
+        Along each the objective is quasi-concave and cycles are whole, so its least value is at the
+        first or last whole number there: next to where two lines meet.
+        """
+        cdef double start[MAXLINES + 1]  # of the energy that a line leaves, at 0 cycles
+        cdef double slope[MAXLINES + 1]
+        cdef int i, k, n = 1
+        start[0] = e0
+        slope[0] = 0
         for i in range(count):
-            slack = lines[i].energy * e + lines[i].cycles * l - lines[i].least
-            if slack < -1e-9 * (lines[i].least if lines[i].least > 0 else 1):
-                return least
-        slack = self.corner(e, l)
-        return slack if slack < least else least
+            if lines[i].cycles == 0:
+                start[0] = larger(start[0], lines[i].least / lines[i].energy)
+            elif lines[i].energy == 0:
+                l0 = larger(l0, lines[i].least / lines[i].cycles)
+            else:
+                start[n] = lines[i].least / lines[i].energy
+                slope[n] = lines[i].cycles / lines[i].energy
+                n += 1
+        at.value = INFINITY
+        l0 = ceil(l0 - 1e-9 * l0)
+        self.try_cycles(start, slope, n, l0, at)
+        for i in range(1, n):
+            for k in range(i):
+                if slope[i] != slope[k]:
+                    self.try_around(start, slope, n, l0, (start[i] - start[k]) / (slope[i] - slope[k]), at)
+        return at.value
+
+    cdef inline void try_around(self, double* start, double* slope, int n, double l0, double l,
+                                Corner* at) noexcept nogil:
+        """The whole numbers of cycles on both sides."""
+        cdef double whole
+        if l > l0 - 1:
+            whole = <double><long>l
+            if whole > l0:
+                self.try_cycles(start, slope, n, whole, at)
+            if whole + 1 > l0:
+                self.try_cycles(start, slope, n, whole + 1, at)
+
+    cdef inline void try_cycles(self, double* start, double* slope, int n, double l, Corner* at) noexcept nogil:
+        """The objective with the least energy that the lines leave at these cycles."""
+        cdef int i
+        cdef double energy = start[0], value
+        for i in range(1, n):
+            value = start[i] - slope[i] * l
+            energy = value if value > energy else energy
+        value = self.at_whole(energy, l)
+        if value < at.value:
+            at.value = value
+            at.energy = energy
+            at.cycles = l
 
     cdef double bound(self) noexcept nogil:
-        return self.bound_of(self.lines, self.line_count)
+        cdef Corner at
+        return self.bound_of(self.lines, self.line_count, 0, 0, &at)
 
     cdef int open_gap(self) noexcept nogil:
         return not self.found or self.bound() < self.value * (1 - 1e-9)
 
     # -- one weighting --------------------------------------------------------------------------
-    cdef int ask(self, Weights* weights, double* energy, double* cycles, Sums* sums) except -1:
-        """Add the line of a weighting; energy, cycles and sums of a mapping that lies on it.
+    cdef int ask(self, Weights* weights) except -1:
+        """Add the line of a weighting, and remember a mapping that lies on it.
 
         Where the mapping's tiles do not fit together it still tells where the line touches. Returns
-        0 where no mapping fits at all, 1 where the line closes the gap (nothing else is set), 2
-        otherwise.
+        0 where no mapping fits at all, 1 where the gap is closed, 2 otherwise.
         """
         cdef double least
         cdef Choice choices[NO][MAXMEM]
-        cdef int bound
+        cdef Sums sums
         if self.line_count == MAXLINES:
             return 1
         self.search.weights = weights[0]
+        self.search.fresh()
         with nogil:
             weigh(self.search)
             least = fill_best(self.search)
         if least == INFINITY:
             return 0
-        if self.table_count < MAXTABLES:
-            self.keep_table()
+        self.keep_table()
         self.draw_line(least)
         self.line_count += 1
         if not self.open_gap():
             return 1
         trace_back(self.search, choices)
-        sums_of(self.search, choices, sums)
-        energy[0] = sums.energy
-        cycles[0] = cycles_of(self.p, sums, &bound)
+        sums_of(self.search, choices, &sums)
+        self.remember(&sums)
         if self.fits_together(choices):
-            self.take(choices, sums)
+            self.take(choices, &sums)
         elif not self.found:
             self.share_out()
         return 2 if self.open_gap() else 1
-
-    cdef int ask_energy(self, double* energy, double* cycles, Sums* sums) except -1:
-        """As `ask`, for the energy alone, leakage included where that is the objective."""
-        cdef Weights weights
-        memset(&weights, 0, sizeof(Weights))
-        weights.energy = 1
-        weights.array = self.p.leakage if self.objective == ENERGY else 0
-        return self.ask(&weights, energy, cycles, sums)
 
     cdef void draw_line(self, double least) noexcept nogil:
         """The line of the present weights, as the last one."""
@@ -177,18 +192,22 @@ cdef class Certifier:
             memcpy(self.choices, choices, sizeof(self.choices))
 
     cdef int keep_table(self) except -1:
-        """Remember the present `best`, for `close_gap`."""
-        cdef long bytes = self.search.total_states * self.search.lat.points * sizeof(double)
-        cdef int k = self.table_count, x, j
-        self.table[k] = <double*>self.search.room(bytes)
-        memcpy(self.table[k], self.search.best, bytes)
+        """Remember the present `best`, for `close_gap`, in the place of the oldest if need be."""
+        cdef int k = self.asks % MAXTABLES, x, j
+        cdef double* oldest = self.table[k]
+        self.asks += 1
+        self.table[k] = self.search.best
+        self.search.is_kept = 1
+        if self.table_count == MAXTABLES:
+            self.search.spare = oldest
+        else:
+            self.table_count += 1
         self.draw_line(0)
         self.table_lines[k] = self.lines[self.line_count]
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
                 weights_of(self.search, x, j, self.link_weights[k][x][j])
         self.table_base[k] = weighted_base(self.search)
-        self.table_count += 1
         return 0
 
     cdef int fits_together(self, Choice choices[NO][MAXMEM]) noexcept nogil:
@@ -226,6 +245,7 @@ cdef class Certifier:
         shares[4][:] = [6, 1, 1]
         shares[5][:] = [1, 6, 1]
         shares[6][:] = [1, 1, 6]
+        self.search.fresh()
         for k in range(7):
             for x in range(NO):
                 for j in range(self.p.levels[x] - 1):
@@ -247,159 +267,138 @@ cdef class Certifier:
         return 0
 
     # -- weightings until the gap closes --------------------------------------------------------
-    cdef void binding(self, Sums* sums, Weights* weights) noexcept nogil:
-        """Put all weight of the cycles on the sum that is the largest of these."""
-        cdef double time = sums.array, busy
-        cdef int m, k
-        memset(weights, 0, sizeof(Weights))
-        weights.array = 1
-        for m in range(self.p.memories):
-            time += sums.serial[m]
-            busy = port_time(&self.p.memory[m], sums.read[m], sums.write[m])
-            if busy > time:
-                time = busy
-                weights.array = 0
-                for k in range(self.p.memories):
-                    weights.read[k] = 0
-                    weights.write[k] = 0
-                if self.p.memory[m].one_port or sums.read[m] / self.p.memory[m].read_bandwidth \
-                        >= sums.write[m] / self.p.memory[m].write_bandwidth:
-                    weights.read[m] = 1
-                else:
-                    weights.write[m] = 1
-
-    cdef int same_binding(self, Weights* a, Weights* b) noexcept nogil:
+    cdef void remember(self, Sums* sums) noexcept nogil:
+        """The sums of cycles of a mapping that a line touches, in the order of `share`."""
+        cdef double* row = self.asked[self.ask_count % MAXASKS]
+        cdef double inside = sums.around  # and the stalls of everything outside
         cdef int m
-        if a.array != b.array:
-            return 0
+        self.ask_count += 1
+        row[MAXSUMS] = sums.energy
+        for m in range(self.p.memories - 1, -1, -1):
+            row[1 + 2 * m] = inside + (sums.read[m] + (sums.write[m] if self.p.memory[m].one_port else 0)) \
+                / self.p.memory[m].read_bandwidth
+            row[2 + 2 * m] = 0 if self.p.memory[m].one_port else inside + sums.write[m] / self.p.memory[m].write_bandwidth
+            inside += sums.serial[m]
+        row[0] = inside + sums.array
+
+    cdef void play(self, double energy, double cycles) noexcept nogil:
+        """Move `share` towards the weights that do best against all mappings found so far.
+
+        Fictitious play of the game whose rows are the sums and whose columns are the mappings:
+        each side answers what the other has played so far.
+        """
+        cdef double gain[MAXSUMS]    # of each sum against the mappings played
+        cdef double paid[MAXASKS]    # by each mapping to the sums played
+        cdef int plays[MAXSUMS]
+        cdef int count = 1 + 2 * self.p.memories, asks = self.ask_count, k, i, t, best, worst = 0
+        cdef double extra
+        if asks > MAXASKS:
+            asks = MAXASKS
+        memset(gain, 0, sizeof(gain))
+        memset(plays, 0, sizeof(plays))
+        for i in range(asks):
+            paid[i] = 0
+        worst = (self.ask_count - 1) % MAXASKS
+        for t in range(2 * PLAYS):
+            best = 0
+            for k in range(count):
+                gain[k] += self.asked[worst][k]
+                if gain[k] > gain[best]:
+                    best = k
+            plays[best] += t >= PLAYS  # the first half finds its way
+            worst = 0
+            for i in range(asks):
+                paid[i] += self.asked[i][best]
+                if cycles > 0:
+                    paid[i] += energy / cycles * self.asked[i][MAXSUMS]
+                if paid[i] < paid[worst]:
+                    worst = i
+        for k in range(count):
+            self.share[k] = <double>plays[k] / PLAYS
+
+    cdef void weigh_by(self, double energy, double cycles, Weights* weights) noexcept nogil:
+        """Weights of a line: of energy, and of cycles spread over their sums."""
+        cdef int m
+        memset(weights, 0, sizeof(Weights))
+        weights.energy = energy
+        weights.array = cycles * self.share[0]
         for m in range(self.p.memories):
-            if a.read[m] != b.read[m] or a.write[m] != b.write[m]:
-                return 0
-        return 1
+            weights.read[m] = cycles * self.share[1 + 2 * m]
+            weights.write[m] = cycles * self.share[2 + 2 * m]
+
+    cdef void slope_at(self, double energy, double cycles, Weights* weights) noexcept nogil:
+        """The weighting whose line follows the objective's contour at a place of the plane."""
+        if self.objective == LATENCY:
+            self.weigh_by(0, 1, weights)
+        elif self.objective == ENERGY:
+            self.weigh_by(1, self.p.leakage, weights)
+        else:
+            energy += self.energy_offset + 2 * self.p.leakage * cycles
+            self.weigh_by(cycles, energy, weights)
 
     cdef void draw_axes(self) noexcept nogil:
         """Lines that hold before any search: what all mappings have in common."""
         self.lines[0].energy = 0
         self.lines[0].cycles = 1
-        self.lines[0].least = self.search.base.array
+        self.lines[0].least = self.least_cycles
         self.lines[1].energy = 1
         self.lines[1].cycles = 0
         self.lines[1].least = self.least_energy
         self.line_count = 2
 
-    cdef double look(self, double* least_energy) noexcept nogil:
-        """A bound from the weighting that tells most for its time, and one of the energy."""
+    cdef double look(self) except? -1:
+        """The line of the weighting that tells most for its time."""
         cdef double least
-        self.least_energy = self.search.base.energy
-        self.draw_axes()
         memset(&self.search.weights, 0, sizeof(Weights))
         if self.objective == LATENCY:
             self.search.weights.array = 1
         else:
             self.search.weights.energy = 1
-        weigh(self.search)
-        least = fill_best(self.search)
-        least_energy[0] = 0
-        if least == INFINITY:
-            return least
-        self.draw_line(least)
-        self.line_count += 1
-        least_energy[0] = least if self.objective != LATENCY else 0
-        return self.bound()
+        self.search.fresh()
+        with nogil:
+            weigh(self.search)
+            least = fill_best(self.search)
+        return least
 
-    cdef int certify(self, int rounds, double least_known, int hint) except -1:
+    cdef int certify(self, int rounds, double least_energy, double least_cycles) except -1:
         """Lines and mappings until bound and best mapping meet or the rounds are used up.
 
-        least_known: what no mapping's dynamic energy is below. hint: the memory that is likely to
-        limit the cycles, -1 the array. Returns 0 where nothing fits, 2 where
-        every mapping is accounted for.
+        The next line follows the objective's contour where the bound is attained, and weights the
+        sums of cycles by what the mappings found so far say.
+
+        least_energy, least_cycles: what no mapping's dynamic energy and cycles are below. `share`
+        has been set to begin with. Returns 0 where nothing fits, 2 where every mapping is accounted
+        for, else 1.
         """
-        cdef Weights slow, mean, probe, mix
-        cdef Sums sums
-        cdef double energy = 0, cycles = 0, least_energy, slowest, here_e = 0, here_l = 0, top_e
-        cdef int ok, k, tries, asked
-        self.least_energy = larger(least_known, self.search.base.energy)
+        cdef Weights weights
+        cdef Corner at
+        cdef double bound, before = 0
+        cdef int ok, t, stalled = 0
+        self.least_energy = larger(least_energy, self.search.base.energy)
+        self.least_cycles = larger(least_cycles, self.search.base.array)
         self.draw_axes()
-        memset(&slow, 0, sizeof(Weights))
-        slow.array = 1
         if not self.open_gap():
             return 1
-        asked = 0
         if self.objective != LATENCY and not self.found:
-            asked = self.ask_energy(&energy, &cycles, &sums)
-            if asked < 2:
-                return asked
-        if self.found and self.objective == EDP:
-            # Energy and cycles at the scale of the best mapping: this alone rules most out.
-            mix = slow
-            if hint >= 0:
-                mix.array = 0.5
-                mix.read[hint] = 0.5
-            self.scale_cycles(&mix, self.value / self.search.base.array)
-            mix.energy = self.search.base.array
-            ok = self.ask(&mix, &here_e, &here_l, &sums)
+            self.weigh_by(1, self.p.leakage if self.objective == ENERGY else 0, &weights)
+            ok = self.ask(&weights)
             if ok < 2:
                 return ok
-            with nogil:
-                ok = close_gap(self, GLANCE)
-            if ok:
-                return 2
-        if self.objective != LATENCY and not asked:
-            ok = self.ask_energy(&energy, &cycles, &sums)
+        for t in range(2 * rounds):
+            self.bound_of(self.lines, self.line_count, 0, 0, &at)
+            self.slope_at(at.energy, at.cycles, &weights)
+            ok = self.ask(&weights)
             if ok < 2:
                 return ok
-        least_energy = energy
-        slowest = cycles
-        # The cycles' own bound: weight the sums by how often each was the largest so far.
-        mean = slow
-        for tries in range(rounds):
-            ok = self.ask(&slow, &here_e, &here_l, &sums)
-            if ok < 2:
-                return ok
-            self.binding(&sums, &probe)
-            if tries < 2 and self.same_binding(&probe, &slow):
-                break
-            self.blend(&mean, &probe, 1.0 / (tries + 2))
-            slow = probe if tries == 0 else mean  # the new largest sum alone may be all there is
-        if self.objective == LATENCY:
-            return 1
-        # Between the least energy and the fewest cycles.
-        top_e = here_e
-        for k in range(rounds):
-            if slowest <= here_l or top_e <= least_energy:
+            if t == 0:
+                with nogil:
+                    ok = close_gap(self, GLANCE)
+                if ok:
+                    return 2
+            bound = self.bound()
+            stalled = stalled + 1 if bound < before * (1 + 1e-3) else 0
+            if stalled == PATIENCE:
                 return 1
-            mix = slow
-            self.scale_cycles(&mix, top_e - least_energy)
-            mix.energy = slowest - here_l
-            ok = self.ask(&mix, &energy, &cycles, &sums)
-            if ok < 2:
-                return ok
-            self.binding(&sums, &probe)
-            self.blend(&slow, &probe, 1.0 / (k + 4))
-            # Go on at the side where the corner with the least value lies.
-            if self.corner(least_energy, cycles) < self.corner(energy, here_l):
-                if energy >= top_e and cycles <= here_l:
-                    return 1
-                top_e = energy
-                here_l = cycles
-            else:
-                if energy <= least_energy and cycles >= slowest:
-                    return 1
-                least_energy = energy
-                slowest = cycles
+            before = larger(bound, before)
+            self.play(weights.energy, around_weight(self.search))
         return 1
-
-    cdef void blend(self, Weights* slow, Weights* other, double share) noexcept nogil:
-        """Move the weights of the cycles' sums towards others."""
-        cdef int m
-        slow.array += share * (other.array - slow.array)
-        for m in range(self.p.memories):
-            slow.read[m] += share * (other.read[m] - slow.read[m])
-            slow.write[m] += share * (other.write[m] - slow.write[m])
-
-    cdef void scale_cycles(self, Weights* weights, double factor) noexcept nogil:
-        cdef int m
-        weights.array *= factor
-        for m in range(self.p.memories):
-            weights.read[m] *= factor
-            weights.write[m] *= factor

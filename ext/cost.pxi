@@ -179,6 +179,31 @@ cdef void add_terms(Problem* p, int x, int j, Terms* terms, Sums* out) noexcept 
     out.write[parent] += terms.parent_write
 
 
+cdef void least_sums(Problem* p, Space* s, Sums* out) noexcept nogil:
+    """What no mapping with this spatial part is below: every link at the tile of the whole nest.
+
+    A larger tile moves no more bits, and where a link's first or last tile leaves a port's load it
+    counts in `around` instead. So cycles are no fewer than the largest of these sums.
+    """
+    cdef int x, j, d
+    cdef Point whole
+    cdef Fixed fixed
+    cdef Base base
+    cdef Terms terms
+    base_sums(p, s, out)
+    whole.slide = -1
+    for d in range(ND):
+        whole.tile[d] = s.steps[d]
+    for x in range(NO):
+        for j in range(p.levels[x] - 1):
+            fix(p, s, x, j, &fixed)
+            base_at(p, s, x, j, &whole, &base)
+            base.is_replaced = 1  # count its traffic at the ports
+            terms_of(p, x, j, &fixed, &base, 0, &terms)
+            terms.serial = 0
+            add_terms(p, x, j, &terms, out)
+
+
 cdef double port_time(Memory* memory, double read, double write) noexcept nogil:
     """Cycles that the busier direction takes."""
     if memory.one_port:

@@ -19,25 +19,24 @@ cdef int close_gap(Certifier self, long budget) noexcept nogil:
 
 cdef int ruled_out(Certifier self, Partial* state, long row) noexcept nogil:
     """Whether no mapping with these closings can beat the best one."""
-    cdef Line lines[MAXTABLES + 2]
+    cdef Line lines[MAXTABLES]
+    cdef Corner at
     cdef int k, m, count = self.table_count
-    cdef double rest
-    lines[count].energy = 1
-    lines[count].cycles = 0
-    lines[count].least = self.least_energy
-    lines[count + 1].energy = 0
-    lines[count + 1].cycles = 1
-    lines[count + 1].least = self.search.base.array + state.sums.array + state.sums.around
+    cdef double rest, cycles, limit = self.value * (1 - 1e-9)
+    cycles = self.search.base.array + state.sums.array + state.sums.around
     for m in range(self.p.memories):
-        lines[count + 1].least += state.sums.serial[m]
-    for k in range(self.table_count):
+        cycles += state.sums.serial[m]
+    cycles = larger(cycles, self.least_cycles)
+    for k in range(count):
         rest = self.table[k][state.at * self.search.total_states + row]
         if rest == INFINITY:
             return 1
         lines[k].energy = self.table_lines[k].energy
         lines[k].cycles = self.table_lines[k].cycles
         lines[k].least = state.weighted[k] + rest + self.table_base[k]
-    return self.bound_of(lines, count + 2) >= self.value * (1 - 1e-9)
+        if self.bound_of(&lines[k], 1, self.least_energy, cycles, &at) >= limit:  # mostly one will do
+            return 1
+    return self.bound_of(lines, count, self.least_energy, cycles, &at) >= limit
 
 
 cdef void descend(Certifier self, Partial* state, int depth) noexcept nogil:
@@ -113,11 +112,10 @@ cdef void try_one(Certifier self, Partial* state, int x, int j, int v, int whole
     cdef Partial more
     cdef Terms terms
     cdef Base base
-    cdef long held, row, n = self.search.lat.points
+    cdef long held, row
     cdef int k, a = state.a, b = state.b, c = state.c
     cdef double* t
-    cdef double* w
-    if not link.legal_tile[at]:
+    if link.slot[at] < 0:
         return
     if x == W:
         a -= 1
@@ -135,26 +133,22 @@ cdef void try_one(Certifier self, Partial* state, int x, int j, int v, int whole
         load_sliding(self.search, j, slide, at, slide_at, &base)
         terms_of(self.p, x, j, &link.fixed, &base, link.variant_doubled[v], &terms)
     else:
-        t = link.terms[v]
-        terms.energy = t[at]
-        terms.around = t[n + at]
-        terms.serial = t[2 * n + at]
-        terms.child_read = t[3 * n + at]
-        terms.child_write = t[4 * n + at]
-        terms.parent_read = t[5 * n + at]
-        terms.parent_write = t[6 * n + at]
-        terms.folds = link.folds[at] if self.p.skew_per_fold and x == self.p.skew_operand and j == 0 else 0
+        t = link.terms[v] + at * TERMS
+        terms.energy = t[0]
+        terms.around = t[1]
+        terms.serial = t[2]
+        terms.child_read = t[3]
+        terms.child_write = t[4]
+        terms.parent_read = t[5]
+        terms.parent_write = t[6]
+        terms.folds = t[7]
     more = state[0]
     more.a = a
     more.b = b
     more.c = c
     more.at = at
     for k in range(self.table_count):
-        w = self.link_weights[k][x][j]
-        more.weighted[k] += (
-            w[0] * terms.energy + w[1] * terms.around + w[2] * terms.serial + w[3] * terms.child_read
-            + w[4] * terms.child_write + w[5] * terms.parent_read + w[6] * terms.parent_write
-            + w[7] * terms.folds)
+        more.weighted[k] += weighted_terms(self.link_weights[k][x][j], &terms)
     if ruled_out(self, &more, row):
         return
     more.used[link.child] += held

@@ -12,6 +12,8 @@ cdef struct Lattice:
     long points
     int before[ND][MAXSIZES][MAXSIZES]  # smaller tile sizes that a loop can grow from
     int befores[ND][MAXSIZES]
+    int cover[ND][MAXSIZES][MAXSIZES]   # of those, the ones with none of them in between
+    int covers[ND][MAXSIZES]
     int active[ND]                      # dims with more than one tile size
     int actives
     char grows[ND][MAXSIZES][MAXSIZES]  # [from][to]: equal, or a loop can grow one into the other
@@ -25,27 +27,25 @@ cdef struct Weights:                    # of the sums, at least 0
 
 
 cdef enum:
-    TERMS = 7                           # energy, around, serial, four ports
+    TERMS = 8                           # energy, around, serial, four ports, folds
+    BASE = 8                            # numbers of a Base
 
 cdef struct Link:
     int child, parent
     Fixed fixed
     int variants                        # 1, or 2 where the mapper may choose a second buffer
     int variant_doubled[2]
-    double* child_all                   # (points,) as in Base
-    double* parent_all
-    double* child_first
-    double* parent_first
-    double* child_tile
-    double* parent_tile
-    double* folds
-    char* is_replaced
-    char* legal_tile                    # the level may tile these dims, outputs complete where due
-    double* terms[2]                    # (variants, TERMS, points)
+    double* base                        # (points, BASE) as in Base
+    int* tiles                          # (tile_count,) points that the level may hold and that fit alone
+    long tile_count
+    int* slot                           # (points,) place among them, -1 none
+    unsigned char reach[ND]             # largest digits among them
+    double* terms[2]                    # (variants, points, TERMS)
     double* cost[2]                     # (variants, points) weighted
     double* open[2]                     # by completeness of what lies in the child: least cost that fits
-    double* slid[2][4]                  # (variants, halo dim): (from, points) weighted
-    double* slid_open[4]                # (halo dim): (from, points) least that fits at `from`
+    double* slid[2][4]                  # (variants, halo dim): (tiles, size slid to) weighted
+    double* slid_open[4]                # (halo dim): (tiles, size slid to) least that fits
+    char slides_from[4][MAXSIZES]       # whether anything that fits slides from this size
 
 
 cdef struct Choice:                     # how a mapping closes a link
@@ -102,9 +102,12 @@ cdef class Search:
     cdef Sums base
     cdef Weights weights
     cdef double* best
+    cdef int is_kept            # `best` is to stay: the next run lays out its own
+    cdef double* spare          # where, if not in new room
     cdef int states[NO]
     cdef long total_states
-    cdef double* forbidden      # (points,) 0, INFINITY where a sequential dim is not outermost
+    cdef unsigned char* digits  # (points, ND) which tile size of each dim
+    cdef char* forbidden        # (points,) whether a sequential dim is not outermost
     cdef char* reduced          # (links of O, points): nothing is left to add outside
     cdef double* slide[2][2][2] # by axis, direction (0 outputs, 1 filter), first: (from, to, fixed)
     cdef long limit[NO][MAXMEM] # bits that an operand may take of a memory, -1 any
@@ -122,6 +125,7 @@ cdef class Search:
         """Lay out the tables and fill what does not depend on weights."""
         cdef int d, i, k, x, j, f
         cdef long[::1] values
+        cdef double* scratch
         self.arena = arena
         self.p = p
         self.s = s
@@ -136,15 +140,6 @@ cdef class Search:
             self.lat.points *= values.shape[0]
             for i in range(self.lat.count[d]):
                 self.lat.size[d][i] = values[i]
-            for i in range(self.lat.count[d]):
-                self.lat.befores[d][i] = 0
-                for k in range(self.lat.count[d]):
-                    self.lat.grows[d][k][i] = k == i
-                for k in range(i):
-                    if values[i] % values[k] == 0 or i == self.lat.count[d] - 1:
-                        self.lat.before[d][i][self.lat.befores[d][i]] = k
-                        self.lat.befores[d][i] += 1
-                        self.lat.grows[d][k][i] = 1
             if self.lat.count[d] > 1:
                 self.lat.active[self.lat.actives] = d
                 self.lat.actives += 1
@@ -154,8 +149,9 @@ cdef class Search:
             if x == O and p.levels[x] > 2:
                 self.states[x] = 2 * p.levels[x] - 2
             self.total_states *= self.states[x]
-        self.best = <double*>self.room(self.total_states * self.lat.points * sizeof(double))
-        self.forbidden = <double*>self.room(self.lat.points * sizeof(double))
+        self.is_kept = 1
+        self.digits = <unsigned char*>self.room(self.lat.points * ND)
+        self.forbidden = <char*>self.room(self.lat.points)
         self.reduced = <char*>self.room(MAXMEM * self.lat.points)
         for x in range(NO):
             for j in range(p.levels[x] - 1):
@@ -166,8 +162,13 @@ cdef class Search:
                     i = self.lat.count[(FY if k else OY) + d]
                     j = self.lat.count[(OY if k else FY) + d]
                     self.slide[d][k][f] = <double*>self.room(i * i * j * sizeof(double))
+        scratch = <double*>self.room(BASE * sizeof(double) * (
+            ND * MAXSIZES + self.lat.count[OY] * self.lat.count[FY] + self.lat.count[OX] * self.lat.count[FX]))
         with nogil:
             base_sums(p, s, &self.base)
+            for d in range(ND):
+                fill_growth(&self.lat, d)
+            fill_digits(self)
             for i in range(p.memories):
                 if p.memory[i].sliding and p.memory[i].serves[I]:
                     fill_slides(self)
@@ -175,30 +176,34 @@ cdef class Search:
             fill_forbidden(self)
             for x in range(NO):
                 for j in range(p.levels[x] - 1):
-                    fill_link(self, x, j)
+                    fill_link(self, x, j, scratch)
                     fill_energy(self, x, j)
+        for j in range(p.levels[I] - 1):
+            self.lay_out_slides(j)
         self.has_terms = 0
+        return 0
+
+    cdef int fresh(self) except -1:
+        """Room for a run that leaves kept tables alone."""
+        if self.is_kept:
+            self.best = self.spare
+            if self.best == NULL:
+                self.best = <double*>self.room(self.total_states * self.lat.points * sizeof(double))
+            self.spare = NULL
+            self.is_kept = 0
         return 0
 
     cdef int lay_out(self, int x, int j) except -1:
         cdef Link* link = &self.link[x][j]
         cdef Memory* memory
         cdef long n = self.lat.points
-        cdef int v, d
-        cdef double* block
+        cdef int v
         link.child = self.p.level[x][j]
         link.parent = self.p.level[x][j + 1]
         memory = &self.p.memory[link.child]
-        block = <double*>self.room(7 * n * sizeof(double))
-        link.child_all = block
-        link.parent_all = block + n
-        link.child_first = block + 2 * n
-        link.parent_first = block + 3 * n
-        link.child_tile = block + 4 * n
-        link.parent_tile = block + 5 * n
-        link.folds = block + 6 * n
-        link.is_replaced = <char*>self.room(2 * n)
-        link.legal_tile = link.is_replaced + n
+        link.base = <double*>self.room(BASE * n * sizeof(double))
+        link.slot = <int*>self.room(n * sizeof(int))
+        link.tiles = <int*>self.room(n * sizeof(int))
         link.variants = 2 if memory.buffering == AUTO else 1
         link.variant_doubled[0] = memory.buffering != SINGLE
         link.variant_doubled[1] = 0
@@ -208,10 +213,19 @@ cdef class Search:
         for v in range(2 if x == O else 1):
             link.open[v] = <double*>self.room(n * sizeof(double))
         self.limit[x][j] = memory.size
-        if x == I and memory.sliding:
-            for d in range(4):
-                if slides(self, j, OY + d):
-                    for v in range(link.variants):
-                        link.slid[v][d] = <double*>self.room(self.lat.count[OY + d] * n * sizeof(double))
-                    link.slid_open[d] = <double*>self.room(self.lat.count[OY + d] * n * sizeof(double))
+        return 0
+
+    cdef int lay_out_slides(self, int j) except -1:
+        """For every tile that I's level may hold, the sizes that it can slide up to."""
+        cdef Link* link = &self.link[I][j]
+        cdef int d, v
+        cdef long bytes
+        if not self.p.memory[link.child].sliding:
+            return 0
+        for d in range(4):
+            if slides(self, j, OY + d):
+                bytes = (link.tile_count * self.lat.count[OY + d] + 1) * sizeof(double)
+                for v in range(link.variants):
+                    link.slid[v][d] = <double*>self.room(bytes)
+                link.slid_open[d] = <double*>self.room(bytes)
         return 0

@@ -1,52 +1,61 @@
 """From the filled table back to a mapping."""
 
 
-cdef int last_closed(Search self, int a, int b, int c, long at, int* operand, int* previous, Choice* choice) noexcept nogil:
-    """The closing at `at` that `best` came from, 0 where it came from a loop."""
+cdef double last_closed(Search self, int a, int b, int c, long at, int* operand, int* previous, Choice* choice) noexcept nogil:
+    """The cheapest closing at `at` that leads to this cell, and what the cell then costs.
+
+    INFINITY where there is none. `choice` lacks the buffering.
+    """
     cdef double* row = self.best + at * self.total_states
-    cdef double here = row[state_of(self, a, b, c)]
+    cdef double value, least = INFINITY
     cdef int d, k, i, level, parity, flag, source, before
-    cdef long n = self.lat.points
+    cdef long inner, n = self.lat.points
     choice.slide = -1
     choice.slide_at = at
     choice.at = at
     choice.whole = 0
-    if a > 0 and row[state_of(self, a - 1, b, c)] + self.link[W][a - 1].open[0][at] == here:
+    if a > 0:
+        least = row[state_of(self, a - 1, b, c)] + self.link[W][a - 1].open[0][at]
         operand[0] = W
-        choose_variant(self, W, a - 1, choice)
-        return 1
     if b > 0:
-        operand[0] = I
         before = state_of(self, a, b - 1, c)
-        if row[before] + self.link[I][b - 1].open[0][at] == here:
-            choose_variant(self, I, b - 1, choice)
-            return 1
+        value = row[before] + self.link[I][b - 1].open[0][at]
+        if value < least:
+            least = value
+            operand[0] = I
         for d in range(4):
             if self.link[I][b - 1].slid_open[d] == NULL:
                 continue
             i = digit_of(self, OY + d, at)
             for k in range(self.lat.befores[OY + d][i]):
                 source = self.lat.before[OY + d][i][k]
-                choice.at = at - (i - source) * self.lat.stride[OY + d]
-                if self.best[choice.at * self.total_states + before] \
-                        + self.link[I][b - 1].slid_open[d][source * n + at] == here:
+                inner = at - (i - source) * self.lat.stride[OY + d]
+                if self.link[I][b - 1].slot[inner] < 0:
+                    continue
+                value = self.best[inner * self.total_states + before] \
+                    + self.link[I][b - 1].slid_open[d][self.link[I][b - 1].slot[inner] * self.lat.count[OY + d] + i]
+                if value < least:
+                    least = value
+                    operand[0] = I
                     choice.slide = OY + d
-                    choose_variant(self, I, b - 1, choice)
-                    return 1
-        choice.at = at
+                    choice.at = inner
     if c > 0:
         level = level_of(self, c)
         parity = parity_of(self, c)
-        if parity >= 0 and self.reduced[level * n + at] != parity:
-            return 0
-        operand[0] = O
+        if self.link[O][level].slot[at] < 0 or (
+                parity >= 0 and self.reduced[level * n + at] != parity):
+            return least
         for flag in range(1 if level == 0 else 2):
-            previous[0] = 0 if level == 0 else 2 * level - 1 + flag
-            if row[state_of(self, a, b, previous[0])] + self.link[O][level].open[flag][at] == here:
+            before = 0 if level == 0 else 2 * level - 1 + flag
+            value = row[state_of(self, a, b, before)] + self.link[O][level].open[flag][at]
+            if value < least:
+                least = value
+                operand[0] = O
+                previous[0] = before
+                choice.slide = -1
+                choice.at = at
                 choice.whole = flag
-                choose_variant(self, O, level, choice)
-                return 1
-    return 0
+    return least
 
 
 cdef void choose_variant(Search self, int x, int j, Choice* choice) noexcept nogil:
@@ -57,7 +66,7 @@ cdef void choose_variant(Search self, int x, int j, Choice* choice) noexcept nog
     for v in range(link.variants):
         if choice.slide >= 0:
             cost = link.slid[v][choice.slide - OY][
-                digit_of(self, choice.slide, choice.at) * self.lat.points + choice.slide_at]
+                link.slot[choice.at] * self.lat.count[choice.slide] + digit_of(self, choice.slide, choice.slide_at)]
         else:
             cost = link.cost[v][choice.at]
         if cost < least and fits_limit(self, x, j, v, choice.at, choice.whole):
@@ -68,40 +77,41 @@ cdef void choose_variant(Search self, int x, int j, Choice* choice) noexcept nog
 cdef int trace_back(Search self, Choice choices[NO][MAXMEM]) except -1:
     """The closings behind the last cell."""
     cdef int a = self.states[W] - 1, b = self.states[I] - 1, c = self.states[O] - 1
-    cdef int d, k, i, operand, previous, moved, j, order = 0
-    cdef long at = self.lat.points - 1, step
-    cdef double here
+    cdef int d, k, i, operand = NO, previous = 0, j, order = 0
+    cdef long at = self.lat.points - 1, inner, step
+    cdef double closed, grown, value
     cdef Choice choice
     while a or b or c:
-        if last_closed(self, a, b, c, at, &operand, &previous, &choice):
-            choice.order = order
-            order -= 1
-            if operand == W:
-                a -= 1
-                j = a
-            elif operand == I:
-                b -= 1
-                j = b
-            else:
-                j = level_of(self, c)
-                c = previous
-            choices[operand][j] = choice
-            at = choice.at
-            continue
-        here = self.best[at * self.total_states + state_of(self, a, b, c)]
-        moved = 0
+        closed = last_closed(self, a, b, c, at, &operand, &previous, &choice)
+        grown = INFINITY
+        inner = at
         for d in range(ND):
             i = digit_of(self, d, at)
-            for k in range(self.lat.befores[d][i]):
-                step = (i - self.lat.before[d][i][k]) * self.lat.stride[d]
-                if self.best[(at - step) * self.total_states + state_of(self, a, b, c)] == here:
-                    at -= step
-                    moved = 1
-                    break
-            if moved:
-                break
-        if not moved:
+            for k in range(self.lat.covers[d][i]):
+                step = (i - self.lat.cover[d][i][k]) * self.lat.stride[d]
+                value = self.best[(at - step) * self.total_states + state_of(self, a, b, c)]
+                if value < grown:
+                    grown = value
+                    inner = at - step
+        if grown < closed:
+            at = inner
+            continue
+        if closed == INFINITY:
             raise RuntimeError("the search lost its way back")
+        choice.order = order
+        order -= 1
+        if operand == W:
+            a -= 1
+            j = a
+        elif operand == I:
+            b -= 1
+            j = b
+        else:
+            j = level_of(self, c)
+            c = previous
+        choose_variant(self, operand, j, &choice)
+        choices[operand][j] = choice
+        at = choice.at
     return 0
 
 

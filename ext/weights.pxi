@@ -39,7 +39,7 @@ cdef double weighted_base(Search self) noexcept nogil:
 
 
 cdef void weights_of(Search self, int x, int j, double* w) noexcept nogil:
-    """Weights of a link's terms, in their order, the folds last."""
+    """Weights of a link's terms, in their order."""
     cdef Link* link = &self.link[x][j]
     w[0] = self.weights.energy
     w[1] = around_weight(self)
@@ -53,13 +53,21 @@ cdef void weights_of(Search self, int x, int j, double* w) noexcept nogil:
         w[7] = self.weights.array * self.p.skew
 
 
+cdef inline double weighted(double* w, double* t) noexcept nogil:
+    return ((w[0] * t[0] + w[1] * t[1]) + (w[2] * t[2] + w[3] * t[3])) \
+        + ((w[4] * t[4] + w[5] * t[5]) + (w[6] * t[6] + w[7] * t[7]))
+
+
+cdef inline double weighted_terms(double* w, Terms* t) noexcept nogil:
+    return ((w[0] * t.energy + w[1] * t.around) + (w[2] * t.serial + w[3] * t.child_read)) \
+        + ((w[4] * t.child_write + w[5] * t.parent_read) + (w[6] * t.parent_write + w[7] * t.folds))
+
+
 cdef void weigh(Search self) noexcept nogil:
     """Weighted cost of every link at every tile."""
     cdef int x, j, v, d
-    cdef long at, n = self.lat.points
-    cdef double w[TERMS + 1]
-    cdef double* t
-    cdef double* cost
+    cdef long i, at
+    cdef double w[TERMS]
     cdef Link* link
     if around_weight(self) > 0 and not self.has_terms:
         for x in range(NO):
@@ -71,16 +79,12 @@ cdef void weigh(Search self) noexcept nogil:
             link = &self.link[x][j]
             weights_of(self, x, j, w)
             for v in range(link.variants):
-                t = link.terms[v]
-                cost = link.cost[v]
-                if not self.has_terms:
-                    for at in range(n):
-                        cost[at] = w[0] * t[at]
-                    continue
-                for at in range(n):
-                    cost[at] = (w[0] * t[at] + w[1] * t[n + at] + w[2] * t[2 * n + at]
-                                + w[7] * link.folds[at] + w[3] * t[3 * n + at] + w[4] * t[4 * n + at]
-                                + w[5] * t[5 * n + at] + w[6] * t[6 * n + at])
+                for i in range(link.tile_count):
+                    at = link.tiles[i]
+                    if self.has_terms:
+                        link.cost[v][at] = weighted(w, link.terms[v] + at * TERMS)
+                    else:
+                        link.cost[v][at] = w[0] * link.terms[v][at * TERMS]
             if x == I:
                 for v in range(link.variants):
                     for d in range(4):
@@ -89,42 +93,36 @@ cdef void weigh(Search self) noexcept nogil:
 
 
 cdef void weigh_slides(Search self, int j, int d, int v, double* w) noexcept nogil:
-    """Weighted cost of closing I's link at smaller tiles and sliding up to each one."""
+    """Weighted cost of closing I's link at a tile and sliding up to larger ones."""
     cdef Link* link = &self.link[I][j]
     cdef Base base
     cdef Terms t
-    cdef long at, inner, n = self.lat.points, stride = self.lat.stride[OY + d]
+    cdef long i, inner
     cdef int axis = d % 2, kind = d // 2, fixed = (OY if d // 2 else FY) + d % 2
-    cdef int to, k, source, other, sizes = self.lat.count[OY + d], others = self.lat.count[fixed]
+    cdef int to, source, other, sizes = self.lat.count[OY + d], others = self.lat.count[fixed]
     cdef double* table = self.slide[axis][kind][0]
     cdef double plain
-    for at in range(n):
-        to = digit_of(self, OY + d, at)
-        if to == 0:
-            continue
-        other = digit_of(self, fixed, at)
-        for k in range(self.lat.befores[OY + d][to]):
-            source = self.lat.before[OY + d][to][k]
-            inner = at - (to - source) * stride
-            if not link.legal_tile[inner]:
+    for i in range(link.tile_count):
+        inner = link.tiles[i]
+        source = digit_of(self, OY + d, inner)
+        other = digit_of(self, fixed, inner)
+        plain = table[(source * sizes + source) * others + other]
+        for to in range(source + 1, sizes):
+            if not self.lat.grows[OY + d][source][to]:
                 continue
             if not self.has_terms:  # energy goes with the positions fetched
-                plain = table[(source * sizes + source) * others + other]
-                link.slid[v][d][source * n + at] = 0 if plain == 0 else \
+                link.slid[v][d][i * sizes + to] = 0 if plain == 0 else \
                     link.cost[v][inner] / plain * table[(source * sizes + to) * others + other]
                 continue
-            load_sliding(self, j, OY + d, inner, at, &base)
+            load_sliding(self, j, OY + d, inner, inner + (to - source) * self.lat.stride[OY + d], &base)
             terms_of(self.p, I, j, &link.fixed, &base, link.variant_doubled[v], &t)
-            link.slid[v][d][source * n + at] = (
-                w[0] * t.energy + w[1] * t.around + w[2] * t.serial
-                + w[7] * t.folds + w[3] * t.child_read
-                + w[4] * t.child_write + w[5] * t.parent_read + w[6] * t.parent_write)
+            link.slid[v][d][i * sizes + to] = weighted_terms(w, &t)
 
 
 cdef inline int fits_limit(Search self, int x, int j, int v, long at, int whole) noexcept nogil:
     """Whether a variant of a link may close here; `whole`: the level holds final outputs."""
     cdef Link* link = &self.link[x][j]
-    return link.legal_tile[at] and (
+    return link.slot[at] >= 0 and (
         self.limit[x][j] < 0 or bits_held(self, x, j, v, at, whole) <= self.limit[x][j])
 
 
@@ -134,35 +132,53 @@ cdef inline long bits_held(Search self, int x, int j, int v, long at, int whole)
     cdef long width = self.p.bits[x]
     if x == O and (j == 0 or not whole):
         width = self.p.psum
-    return width * <long>link.child_tile[at] * (1 + (link.variant_doubled[v] and link.is_replaced[at]))
+    if link.variant_doubled[v] and link.base[at * BASE + 7] > 0:  # replaced: a second buffer
+        width *= 2
+    return width * <long>link.base[at * BASE + 4]
 
 
 cdef void limit_links(Search self) noexcept nogil:
     """Least costs of what fits the present limits, INFINITY where nothing does."""
-    cdef int x, j, v, whole, d, source, to, k
-    cdef long at, inner, n = self.lat.points
+    cdef int x, j, whole, d
+    cdef long at
     cdef Link* link
-    cdef double least
     for x in range(NO):
         for j in range(self.p.levels[x] - 1):
             link = &self.link[x][j]
             for whole in range(2 if x == O else 1):
-                for at in range(n):
-                    least = INFINITY
-                    for v in range(link.variants):
-                        if link.cost[v][at] < least and fits_limit(self, x, j, v, at, whole):
-                            least = link.cost[v][at]
-                    link.open[whole][at] = least
+                for at in range(self.lat.points):
+                    link.open[whole][at] = INFINITY
+                limit_link(self, x, j, whole)
             for d in range(4):
-                if link.slid_open[d] == NULL:
-                    continue
-                for at in range(n):
-                    to = digit_of(self, OY + d, at)
-                    for k in range(self.lat.befores[OY + d][to]):
-                        source = self.lat.before[OY + d][to][k]
-                        inner = at - (to - source) * self.lat.stride[OY + d]
-                        least = INFINITY
-                        for v in range(link.variants):
-                            if link.slid[v][d][source * n + at] < least and fits_limit(self, x, j, v, inner, 0):
-                                least = link.slid[v][d][source * n + at]
-                        link.slid_open[d][source * n + at] = least
+                if link.slid_open[d] != NULL:
+                    limit_slides(self, j, d)
+
+
+cdef void limit_link(Search self, int x, int j, int whole) noexcept nogil:
+    cdef Link* link = &self.link[x][j]
+    cdef long i, at
+    cdef int v
+    for i in range(link.tile_count):
+        at = link.tiles[i]
+        for v in range(link.variants):
+            if link.cost[v][at] < link.open[whole][at] and fits_limit(self, x, j, v, at, whole):
+                link.open[whole][at] = link.cost[v][at]
+
+
+cdef void limit_slides(Search self, int j, int d) noexcept nogil:
+    cdef Link* link = &self.link[I][j]
+    cdef long i, at
+    cdef int v, source, to, sizes = self.lat.count[OY + d]
+    memset(link.slides_from[d], 0, sizeof(link.slides_from[d]))
+    for at in range(link.tile_count * sizes):
+        link.slid_open[d][at] = INFINITY
+    for i in range(link.tile_count):
+        source = digit_of(self, OY + d, link.tiles[i])
+        for v in range(link.variants):
+            if not fits_limit(self, I, j, v, link.tiles[i], 0):
+                continue
+            link.slides_from[d][source] = 1
+            for to in range(source + 1, sizes):
+                at = i * sizes + to
+                if self.lat.grows[OY + d][source][to] and link.slid[v][d][at] < link.slid_open[d][at]:
+                    link.slid_open[d][at] = link.slid[v][d][at]

@@ -1,16 +1,18 @@
 """Finds the best mapping of a loop nest, with a proof or a gap.
 
-For every spatial mapping the compiled search gives a quick bound, and, the most promising first,
-the best temporal mapping with a bound that holds for all of them. A spatial mapping whose bound
-cannot beat what is already found is skipped. `docs/mapspace.md` states the mapspace and why
-nothing better is lost.
+Every spatial mapping has a floor that costs nothing, a better one that costs one table, and, the
+most promising first, its best temporal mapping with a bound that holds for all of them. A spatial
+mapping whose floor cannot beat what is already found is skipped. `docs/mapspace.md` states the
+mapspace and why nothing better is lost.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Literal
 
 import numpy as np
@@ -19,7 +21,7 @@ from ..frontend.nest import DIMS, OPERANDS, RELEVANT
 from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapping import Loop, Mapping, Unroll
-from .problem import Integers, Problem
+from .problem import Integers, Problem, Reals
 from .result import Objective
 from .spatial import unrollings
 
@@ -73,44 +75,55 @@ class Mapped:
     nodes: int = 0
 
 
-#: Least value, number, least dynamic energy (pJ), spatial mapping (also as an array), tile sizes.
-Option = tuple[float, int, float, tuple[Unroll, ...], Integers, list[Integers]]
-
-
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A first look at every spatial mapping, the most promising first.
+    """What is known of every spatial mapping before any is searched in full.
 
     For energy and energy-delay product it does not depend on bandwidths, to the last bit: problems
-    that differ in nothing else can share it.
+    that differ in nothing else share it, and each adds what it finds.
 
     Attributes:
-        options: see `Option`.
-        runs: tables filled.
+        spatials: the spatial mappings; placed: each as an array, (unrollings, 3).
+        sizes: of each, per dim the tile sizes.
+        floors: what `Kernel.floors` gives.
+        raised: the same, raised to what looks found.
+        looked: numbers of the spatial mappings whose tables were filled.
     """
 
-    options: tuple[Option, ...]
-    runs: int
+    spatials: tuple[tuple[Unroll, ...], ...]
+    placed: list[Integers]
+    sizes: list[list[Integers]]
+    floors: Reals
+    raised: Reals
+    looked: set[int]
+
+    def look(self, problem: Problem, number: int, objective: Objective) -> None:
+        """Fill one table: a better floor of one spatial mapping."""
+        least = problem.kernel.look(
+            self.placed[number], self.sizes[number], OBJECTIVES.index(objective)
+        )
+        column = 1 if objective == "latency" else 0
+        self.raised[number, column] = max(self.raised[number, column], least)
+        self.looked.add(number)
 
 
 def survey(problem: Problem, objective: Objective, effort: EffortName = "normal") -> Survey:
-    """What `map_nest` begins with."""
+    """What `map_nest` begins with. It is the same for all objectives but latency."""
+    del objective
     limits = EFFORTS[effort]
-    macs_energy = problem.nest.macs * problem.sub.mac_energy
-    number = OBJECTIVES.index(objective)
-    options: list[Option] = []
-    spatials = unrollings(problem.nest, problem.sub)
+    spatials = tuple(unrollings(problem.nest, problem.sub))
+    axes = {axis.name: number for number, axis in enumerate(problem.sub.axes)}
+    placed, sizes = [], []
     for spatial in spatials:
-        probe = Mapping.in_space(spatial)
-        steps = [probe.steps(problem.nest, dim) for dim in DIMS]
-        placed, sizes = problem.arrays(probe)[0], tile_sizes(problem, steps, limits)
-        least = energy = 0.0
-        if len(spatials) > 1:
-            least, energy = problem.kernel.first_bound(placed, sizes, number, macs_energy)
-        options.append((least, len(options), energy, spatial, placed, sizes))
-    # What the most promising one reaches rules most of the others out.
-    options.sort(key=lambda option: option[:2])
-    return Survey(tuple(options), len(options) if len(options) > 1 else 0)
+        rows = [(axes[u.axis], DIMS.index(u.dim), u.factor) for u in spatial]
+        placed.append(np.array(rows, dtype=np.int64).reshape(-1, 3))
+        factors = dict.fromkeys(DIMS, 1)
+        for unroll in spatial:
+            factors[unroll.dim] *= unroll.factor
+        steps = [-(-problem.nest[dim] // factors[dim]) for dim in DIMS]
+        sizes.append(tile_sizes(problem, steps, limits))
+    floors = problem.kernel.floors(placed)
+    return Survey(spatials, placed, sizes, floors, floors.copy(), set())
 
 
 def map_nest(
@@ -132,27 +145,53 @@ def map_nest(
     macs_energy = problem.nest.macs * problem.sub.mac_energy
     number = OBJECTIVES.index(objective)
     surveyed = surveyed or survey(problem, objective, effort)
-    best, known, bound, hint = None, math.inf, math.inf, -1
-    names = [memory.name for memory in problem.sub.memories]
-    runs, nodes = surveyed.runs, 0
-    for least, _, energy, spatial, placed, sizes in surveyed.options:
+    best, known, bound = None, math.inf, math.inf
+    # How to weight the sums of cycles: what serves one spatial mapping serves the next.
+    share = np.zeros(1 + 2 * len(problem.sub.memories))
+    share[0] = 1
+    runs = nodes = 0
+    several = len(surveyed.spatials) > 1
+    # What the most promising one reaches rules most of the others out.
+    least_of = partial(problem.kernel.bounds, objective=number, macs_energy=macs_energy)
+    least_values, least_cycles = least_of(surveyed.raised)
+    queue = [(least, place) for place, least in enumerate(least_values.tolist())]
+    heapq.heapify(queue)
+    while queue:
+        least, place = heapq.heappop(queue)
         if least >= known * (1 - TOLERANCE):
             break
+        if several and place not in surveyed.looked:
+            surveyed.look(problem, place, objective)
+            better, cycles = least_of(surveyed.raised[place : place + 1])
+            heapq.heappush(queue, (float(better[0]), place))
+            least_cycles[place] = cycles[0]
+            continue
+        energy = float(surveyed.raised[place, 0])
         _, proven, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
-            placed, sizes, number, macs_energy, known, energy, hint, limits.rounds, limits.nodes
+            surveyed.placed[place],
+            surveyed.sizes[place],
+            number,
+            macs_energy,
+            known,
+            energy,
+            float(least_cycles[place]),
+            share,
+            limits.rounds,
+            limits.nodes,
         )
         runs, nodes = runs + asked, nodes + tried
         bound = min(bound, proven)
         if loops is not None:
-            best = mapping_of(problem, spatial, loops, bounds, doubled)
+            best = mapping_of(problem, surveyed.spatials[place], loops, bounds, doubled)
             cost = evaluate(problem, best)
             known = value_of(problem, cost, objective)
-            hint = names.index(cost.bound) if cost.bound is not None else -1
     if best is None:
         raise NoMappingError(explain(problem))
     cost = evaluate(problem, best)
     value = value_of(problem, cost, objective)
     bound = min(bound, value)
+    if several:  # as if no other problem had looked at this survey before
+        runs += int((least_of(surveyed.floors)[0] < value * (1 - TOLERANCE)).sum())
     optimal = value <= bound * (1 + TOLERANCE)
     return Mapped(best, cost, value, value if optimal else bound, optimal, runs, nodes)
 
@@ -189,14 +228,19 @@ def mapping_of(
     )
 
 
-def tile_sizes(problem: Problem, steps: list[int], effort: Effort) -> list[Integers]:
+def tile_sizes(problem: Problem, steps: Sequence[int], effort: Effort) -> list[Integers]:
     """Per dim the tile sizes of the mapspace, thinned until the search's table fits the effort."""
     states = math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
+    return list(_thinned(tuple(steps), states, effort.cells))
+
+
+@lru_cache(maxsize=16_384)
+def _thinned(steps: tuple[int, ...], states: int, cells: int) -> tuple[Integers, ...]:
     most = 40
     while True:
         sizes = [tile_candidates(count, most) for count in steps]
-        if math.prod(map(len, sizes)) * states <= effort.cells or most == 3:
-            return [_as_array(values) for values in sizes]
+        if math.prod(map(len, sizes)) * states <= cells or most == 3:
+            return tuple(_as_array(values) for values in sizes)
         most -= 1
 
 
