@@ -128,9 +128,6 @@ def check(mapping: Mapping, nest: LoopNest, sub: SubAccelerator) -> list[str]:
     for name, count in used.items():
         if count > axes[name].size:
             found.append(f"axis {name}: {count} PEs used of {axes[name].size}")
-    for dim in ("OY", "OX", "FY", "FX"):
-        if sum(u.dim == dim and u.factor > 1 for u in mapping.spatial) > 1:
-            found.append(f"{dim}: expected to be unrolled on one axis at most")
     whole = mapping.tile(nest, len(mapping.temporal))
     for dim in DIMS:
         if whole[dim] < mapping.steps(nest, dim):

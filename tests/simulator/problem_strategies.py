@@ -8,7 +8,6 @@ from chiploom.dataflows.accelerator import Axis, Memory, Precision, SubAccelerat
 from chiploom.frontend.nest import DIMS, OPERANDS, Dim, LoopNest
 from chiploom.simulator.mapping import Loop, Mapping, Unroll, check
 
-HALO = ("OY", "OX", "FY", "FX")
 
 
 @st.composite
@@ -81,16 +80,14 @@ def sub_accelerators(draw: st.DrawFn) -> SubAccelerator:
 def mappings(draw: st.DrawFn, nest: LoopNest, sub: SubAccelerator) -> Mapping:
     """A random well-formed mapping: ragged, uneven, any loop order."""
     spatial: list[Unroll] = []
-    taken: set[Dim] = set()
     for axis in sub.axes:
         left = axis.size
         for dim in draw(st.permutations(DIMS))[: draw(st.integers(0, 2))]:
-            if dim in nest.sequential or (dim in HALO and dim in taken):
+            if dim in nest.sequential:
                 continue
             factor = draw(st.integers(1, min(left, nest[dim])))
             if factor > 1:
                 spatial.append(Unroll(axis.name, dim, factor))
-                taken.add(dim)
                 left //= factor
     loops: list[Loop] = []
     last: list[Loop] = []
