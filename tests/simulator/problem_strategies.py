@@ -9,7 +9,6 @@ from chiploom.frontend.nest import DIMS, OPERANDS, Dim, LoopNest
 from chiploom.simulator.mapping import Loop, Mapping, Unroll, check
 
 
-
 @st.composite
 def nests(draw: st.DrawFn, largest: int = 5, *, sequential: bool = False) -> LoopNest:
     """A random nest with strides, dilations, padding and cropping."""
