@@ -91,7 +91,7 @@ cdef struct Engine:
 
 
 cdef struct Activity:             # of one engine
-    int status, in_posts, at, post, repeat
+    int status, in_posts, at, post, repeat, trickles
     int under_way
     int64_t left, rate, executed
     int shares_port[4]
@@ -130,6 +130,7 @@ cdef class Machine:
     cdef int64_t steps[ND]
     cdef int64_t interior_from[ND], interior_to[ND]
     cdef int reduced[ND]
+    cdef int off_chip[MAXPORTS]
     cdef int64_t cycles_per_mac, skew
     cdef int skew_per_fold
     cdef int64_t[::1] tables
@@ -195,6 +196,9 @@ cdef class Machine:
             self.loop[l].span = n[at + 2]
             self.loop[l].steps = n[at + 3]
             at += 4
+        for k in range(self.ports):
+            self.off_chip[k] = <int>n[at]
+            at += 1
         for b in range(self.buffers):
             self.buffer_depth[b] = <int>n[at]
             at += 1
@@ -316,6 +320,7 @@ cdef class Machine:
         cdef int64_t extents[EXTENTS]
         cdef int64_t ticks
         a.ports = 0
+        a.trickles = 1
         a.executed += 1
         self.s.executed += 1
         if engine.kind == COMPUTE:
@@ -347,6 +352,8 @@ cdef class Machine:
             a.share[k] = <int64_t>(busy[k] / longest * FULL + 0.5)
             if a.share[k] > FULL:
                 a.share[k] = FULL
+            if 2 * a.share[k] > FULL and not self.off_chip[port[k]]:
+                a.trickles = 0
             self.s.port_ticks[port[k]] += <int64_t>ceil(busy[k] * TICKS)
         a.ports = n
         a.left = ticks * FULL
@@ -497,10 +504,12 @@ cdef class Machine:
         self.streaming += 1
 
     cdef int precedes(self, int e, int f) noexcept nogil:
-        """Whether what an engine does is needed before what another does."""
+        """Whether what an engine does goes before what another does."""
         cdef int d = self.engine[e].depth, g = self.engine[f].depth, l
         cdef int64_t i, j
         cdef int64_t first = self.engine[e].rank, second = self.engine[f].rank
+        if self.s.engine[e].trickles != self.s.engine[f].trickles:
+            return self.s.engine[e].trickles
         for l in range(d if d < g else g):
             i = self.s.engine[e].index[l]
             j = self.s.engine[f].index[l]

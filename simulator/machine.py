@@ -7,7 +7,9 @@ executes its instructions in program order; an instruction begins when its waits
 as fast as the slower of them lets it; the array streams operands from its innermost memories while
 it computes. Where streams want more of a port than there is, what the program needs first goes
 first, others have what is left: a load is needed where it stands, a drain where its slot is taken
-again. Ports are those of one instance, the fullest; instances work in lockstep.
+again. But streams that trickle, held up by a slower port so that they take half of their other
+ports at most, go before those that come in bursts. Ports are those of one instance, the fullest;
+instances work in lockstep.
 
 **Latency.** A tile is there `latency` cycles of its source after its last word was sent; the engine
 goes on meanwhile (requests are pipelined).
@@ -82,6 +84,10 @@ class Stream:
     left: int
     shares: dict[Port, int]
     rate: int = FULL
+
+    def trickles(self, off_chip: str) -> bool:
+        """Whether it takes at most half of every port on the chip."""
+        return all(2 * s <= FULL for (name, _), s in self.shares.items() if name != off_chip)
 
 
 @dataclass(slots=True)
@@ -245,7 +251,7 @@ class _Machine:
         """Speeds of all streams, what is needed first first."""
         streams = [e.stream for e in self.engines.values() if e.stream is not None]
         free: dict[Port, int] = {}
-        for stream in sorted(streams, key=lambda stream: stream.needed):
+        for stream in sorted(streams, key=lambda s: (not s.trickles(self.sub.dram.name), s.needed)):
             limits = [
                 free.get(port, FULL * FULL) // share
                 for port, share in stream.shares.items()

@@ -6,6 +6,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, `EVENTS`; -1 is none; loops outermost 
               skew cycles · skew per fold
               per dim (8 each): steps · first interior step · end of the interior · reduced
               per loop: dim · factor · span · steps
+              per port: of the DRAM
               per buffer: depth (loops outside its point)
               per engine: kind · depth · event raised · buffer · rank in the text · latency, ticks
                           repeat matters · waits · posts · ends
@@ -113,6 +114,7 @@ class Packed:
         steps = [self.program.mapping.steps(self.nest, dim) for dim in DIMS]
         interior = [self._interior(dim) for dim in DIMS]
         engines = list(self.main)
+        packed = [number for engine in engines for number in self._engine(engine)]
         body = [
             *steps,
             *(begin for begin, _ in interior),
@@ -123,8 +125,9 @@ class Packed:
                 for loop in self.loops
                 for number in (DIMS.index(loop.dim), loop.factor, loop.span, loop.steps)
             ),
+            *(int(name == self.sub.dram.name) for name, _ in self.ports),
             *(len(self.program.mapping.temporal) - buffer.point for buffer in self.program.buffers),
-            *(number for engine in engines for number in self._engine(engine)),
+            *packed,
         ]
         skew = self.sub.skew
         head = [
