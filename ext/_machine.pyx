@@ -133,6 +133,8 @@ cdef class Machine:
     cdef int off_chip[MAXPORTS]
     cdef int64_t cycles_per_mac, skew
     cdef int skew_per_fold
+    cdef int command_dim          # that a command streams along, -1: there are none
+    cdef int64_t command_length, command_ticks, first_command
     cdef int64_t[::1] tables
     cdef State* s
     cdef Ring* ring
@@ -177,13 +179,17 @@ cdef class Machine:
         self.cycles_per_mac = n[5]
         self.skew = n[6]
         self.skew_per_fold = <int>n[7]
+        self.command_dim = <int>n[8]
+        self.command_length = n[9]
+        self.command_ticks = n[10]
+        self.first_command = n[11]
         if self.loops > MAXLOOPS or self.buffers > MAXBUFFERS or self.engines > MAXENGINES \
                 or self.ports > MAXPORTS:
             raise ValueError(
                 f"expected at most {MAXLOOPS} loops, {MAXBUFFERS} buffers and {MAXPORTS} ports, "
                 f"found {self.loops}, {self.buffers} and {self.ports}"
             )
-        at = 8
+        at = 12
         for d in range(ND):
             self.steps[d] = n[at + d]
             self.interior_from[d] = n[at + ND + d]
@@ -288,7 +294,7 @@ cdef class Machine:
         cdef int inner, d
         if end.burst == 0:
             return bits / end.rate
-        if not end.by_rows or elements == 0:
+        if not end.by_rows or bits == 0:
             moved = bits / end.rate
             opened = bits * end.activate / end.row
             return moved if moved > opened else opened
@@ -369,14 +375,26 @@ cdef class Machine:
         return depth > 0 and self.s.engine[e].index[depth - 1] > 0
 
     cdef double compute_cycles(self, Engine* engine, Activity* a) noexcept nogil:
-        cdef int64_t steps = self.cycles_per_mac
+        cdef int64_t steps = 1, along, first, commands
+        cdef double cycles, issued
         cdef int d
         for d in range(ND):
             steps *= least(engine.tile[d], self.steps[d] - a.start[d])
+        cycles = <double>(steps * self.cycles_per_mac)
+        if self.command_dim >= 0:
+            d = self.command_dim
+            along = least(engine.tile[d], self.steps[d] - a.start[d])
+            commands = steps // along * up(along, self.command_length)
+            first = least(along, self.command_length) * self.cycles_per_mac
+            if self.first_command > first:
+                cycles += <double>(self.first_command - first)
+            issued = <double>(commands * self.command_ticks) / TICKS
+            if issued > cycles:
+                cycles = issued
         if not self.filled:
             self.filled = 1
-            steps += self.skew
-        return <double>steps
+            cycles += self.skew
+        return cycles
 
     cdef int feed(self, Engine* engine, Activity* a, int* port, double* busy) noexcept nogil:
         """What the array reads and writes in a block: W, I, outputs written, outputs read."""
@@ -504,12 +522,10 @@ cdef class Machine:
         self.streaming += 1
 
     cdef int precedes(self, int e, int f) noexcept nogil:
-        """Whether what an engine does goes before what another does."""
+        """Whether what an engine does is needed before what another does."""
         cdef int d = self.engine[e].depth, g = self.engine[f].depth, l
         cdef int64_t i, j
         cdef int64_t first = self.engine[e].rank, second = self.engine[f].rank
-        if self.s.engine[e].trickles != self.s.engine[f].trickles:
-            return self.s.engine[e].trickles
         for l in range(d if d < g else g):
             i = self.s.engine[e].index[l]
             j = self.s.engine[f].index[l]
@@ -527,15 +543,32 @@ cdef class Machine:
 
     # -- time --------------------------------------------------------------------------------
     cdef void share(self) noexcept nogil:
-        """Speeds of all streams, what is needed first first."""
+        """Speeds of all streams, those that trickle first, else what is needed first first."""
         cdef int64_t unused[MAXPORTS]
-        cdef int64_t rate, most
-        cdef int at, k
+        cdef int64_t rate, most, off_chip, kept = 0
+        cdef int turn[MAXENGINES]
+        cdef int later[MAXENGINES]
+        cdef int at, k, n = 0, m = 0
         cdef Activity* a
+        for at in range(self.streaming):
+            a = &self.s.engine[self.order[at]]
+            off_chip = 0
+            for k in range(a.ports):
+                if self.off_chip[a.shares_port[k]]:
+                    off_chip |= (<int64_t>1) << a.shares_port[k]
+            if a.trickles and not off_chip & kept:
+                turn[n] = self.order[at]
+                n += 1
+            else:  # what trickles does not overtake it at the DRAM's port
+                later[m] = self.order[at]
+                m += 1
+                kept |= off_chip
+        for k in range(m):
+            turn[n + k] = later[k]
         for k in range(self.ports):
             unused[k] = FULL * FULL
         for at in range(self.streaming):
-            a = &self.s.engine[self.order[at]]
+            a = &self.s.engine[turn[at]]
             rate = FULL
             for k in range(a.ports):
                 if a.share[k] > 0 and unused[a.shares_port[k]] < a.share[k] * rate:

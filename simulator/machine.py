@@ -8,7 +8,8 @@ as fast as the slower of them lets it; the array streams operands from its inner
 it computes. Where streams want more of a port than there is, what the program needs first goes
 first, others have what is left: a load is needed where it stands, a drain where its slot is taken
 again. But streams that trickle, held up by a slower port so that they take half of their other
-ports at most, go before those that come in bursts. Ports are those of one instance, the fullest;
+ports at most, go before those that come in bursts, though at the DRAM's port never before what
+is needed first. Ports are those of one instance, the fullest;
 instances work in lockstep.
 
 **Latency.** A tile is there `latency` cycles of its source after its last word was sent; the engine
@@ -31,9 +32,8 @@ from typing import Final
 
 from .program import ARRAY, EventKind, Program, Release, Transfer
 from .sequencer import Issue, issues
-from .workload import Port, Work, Workload
+from .workload import TICKS, Port, Work, Workload
 
-TICKS: Final = 1 << 10  # per cycle
 FULL: Final = 1 << 20  # the speed of a stream that nothing slows
 LAST: Final = 1 << 30  # behind everything in a body
 
@@ -247,11 +247,26 @@ class _Machine:
             if engine.stream is not None:
                 self._finish_at_once(engine)
 
+    def _in_turn(self, streams: list[Stream]) -> list[Stream]:
+        """Streams in the order in which they get what they want of their ports."""
+        dram = self.sub.dram.name
+        first: list[Stream] = []
+        later: list[Stream] = []
+        kept: set[Port] = set()  # of the DRAM, by streams that come later
+        for stream in sorted(streams, key=lambda stream: stream.needed):
+            off_chip = {port for port in stream.shares if port[0] == dram}
+            if stream.trickles(dram) and not off_chip & kept:
+                first.append(stream)
+            else:
+                later.append(stream)
+                kept |= off_chip
+        return first + later
+
     def _share(self) -> None:
         """Speeds of all streams, what is needed first first."""
         streams = [e.stream for e in self.engines.values() if e.stream is not None]
         free: dict[Port, int] = {}
-        for stream in sorted(streams, key=lambda s: (not s.trickles(self.sub.dram.name), s.needed)):
+        for stream in self._in_turn(streams):
             limits = [
                 free.get(port, FULL * FULL) // share
                 for port, share in stream.shares.items()
