@@ -208,10 +208,11 @@ class _Execution:
             raise WiringError("it writes no tensor of the network")
         found = {name: scope.value(name) for name in written}
         for name, value in found.items():
-            expected = self.graph.tensors[name].shape
-            if value.shape != expected:
+            tensor = self.graph.tensors.get(name)
+            if tensor is None or value.shape != tensor.shape:
+                shape = f"shape {tensor.shape}" if tensor else "no entry"
                 raise WiringError(
-                    f"{name!r} has shape {expected}, its operators give {value.shape}"
+                    f"{name!r} has {shape} in the graph, its operators give shape {value.shape}"
                 )
         self._check_work(layers, scope)
         self.values.update(found)

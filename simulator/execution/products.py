@@ -1,7 +1,8 @@
 """Operators that loop nests compute: their operands, and what is done to the sums.
 
-A product is computed on numbers as the network has them: integers less their zero point, floats
-as they are (quantized ones in QDQ form by the values that they stand for).
+A product is computed on the numbers that are stored: floats, or integers less their zero point,
+whose sums are scaled. Where a scale does not commute with the sum (one for each block of what is
+summed over), the values that the integers stand for are multiplied.
 """
 
 from __future__ import annotations
@@ -79,8 +80,13 @@ class Products:
 
 
 def _conv(task: Products) -> list[Array]:
-    x, before = _before_pad(task)
-    y = task.convolved(x, task.input(1), before)
+    x, w = _stored(task, 0, None), _stored(task, 1, 0)
+    if x is not None and w is not None:
+        y = task.convolved(x[0], w[0])
+        y = y * x[1] * _per_channel(w[1], y)
+    else:
+        values, before = _before_pad(task)
+        y = task.convolved(values, task.input(1), before)
     return [y + _per_channel(task.scope.optional(task.node, 2), y)]
 
 
@@ -101,6 +107,29 @@ def _before_pad(task: Products) -> tuple[Array, Sequence[int]]:
     before = dict(zip(named, pads, strict=False))
     task.scope.done.add(maker.name)
     return x, [before.get(axis, 0) for axis in range(2, x.ndim)]
+
+
+def _stored(task: Products, position: int, axis: int | None) -> tuple[Array, Array] | None:
+    """Integers less their zero point, and their scale; None where no scale commutes with the sum.
+
+    Args:
+        axis: along which there may be a scale for each index.
+    """
+    name, scope = task.node.inputs[position], task.scope
+    node = scope.reference.makers.get(name)
+    if name in scope.known or node is None or not node.is_op("DequantizeLinear"):
+        return None
+    scale = scope.value(node.inputs[1])
+    rank = len(scope.reference.shape(name))
+    along = int(node.attributes.get("axis", 1)) % rank
+    if scale.size > 1 and (node.attributes.get("block_size", 0) or along != axis):
+        return None
+    scope.admit(node)
+    value = scope.value(node.inputs[0])
+    if not np.issubdtype(value.dtype, np.integer):
+        return None
+    scope.done.add(node.name)
+    return _centred(value, scope.optional(node, 2), along), scale.astype(np.float64).ravel()
 
 
 def _per_channel(bias: Array | None, y: Array) -> Array:
@@ -142,6 +171,10 @@ def _requantized(task: Products, sums: Array, scale: Array) -> Array:
 
 
 def _matmul(task: Products) -> list[Array]:
+    last = len(task.scope.reference.shape(task.node.inputs[1])) - 1
+    a, b = _stored(task, 0, None), _stored(task, 1, last if last > 0 else None)
+    if a is not None and b is not None:
+        return [task.multiplied(a[0], b[0], 0, 1) * a[1] * b[1]]
     return [task.multiplied(task.input(0), task.input(1), 0, 1)]
 
 

@@ -120,10 +120,12 @@ class Scope:
             if self.reference.is_static(tensor):
                 raise NotExecutableError(f"the file has no data for {tensor!r}")
             raise WiringError(f"it needs {tensor!r}, which is not among its inputs")
+        self.admit(node)
         self._quantizers += node.op == "QuantizeLinear"
         values = [self.value(name) if name else None for name in node.inputs]
         self._quantizers -= node.op == "QuantizeLinear"
-        self._admit(node, values)
+        if node.op == "QuantizeLinear" and node.name not in self.covered:
+            self._check_rounding(node, values)
         for name, value in zip(node.outputs, evaluate(node, values), strict=False):
             if self.reference.is_static(name):
                 self.reference.fixed[name] = value
@@ -132,43 +134,49 @@ class Scope:
         self.done.add(node.name)
         return self.known[tensor] if tensor in self.known else self.reference.fixed[tensor]
 
-    def _admit(self, node: Node, values: list[Array | None]) -> None:
+    def admit(self, node: Node) -> None:
         """Raises WiringError unless a node is the layer's work, or nobody's."""
         if node.name in self.covered or self.reference.is_static(node.outputs[0]):
             return
-        if node.domain or not self._is_free(node, values):
+        if node.domain or not self._is_free(node):
             raise WiringError(
                 f"it reads what {node.name!r} ({node.kind}) computes, which no layer before it does"
             )
 
-    def _is_free(self, node: Node, values: list[Array | None]) -> bool:
+    def _is_free(self, node: Node) -> bool:
         """Whether a node only says how elements are read."""
         if node.op in _VIEWS:
             return True
         types = self.reference.program
         match node.op:
             case "Gather":
-                return values[1] is not None and values[1].size == 1
+                return types.type_of(node.inputs[1]).elements == 1
             case "Cast" | "CastLike":
                 return types.type_of(node.inputs[0]).bits == types.type_of(node.outputs[0]).bits
             case "Transpose":
-                return self.any_order or _keeps_order(node, values[0])
+                return self.any_order or self._keeps_order(node)
             case "Einsum":
                 return self.any_order and len(node.inputs) == 1
-            case "DequantizeLinear":  # what lies between only moves integers
-                return self._quantizers > 0
             case "QuantizeLinear":
-                (stored,) = evaluate(node, values)
-                (again,) = evaluate(node, [stored, *values[1:]], op="DequantizeLinear")
-                return bool(np.array_equal(again, values[0]))  # type: ignore[arg-type]
+                return True  # if it rounds nothing
+            case "DequantizeLinear":
+                return self._quantizers > 0  # what lies between only moves integers
         return False
 
+    def _keeps_order(self, node: Node) -> bool:
+        shape = self.reference.shape(node.inputs[0])
+        order = node.attributes.get("perm") or list(range(len(shape)))[::-1]
+        moved = [axis for axis in order if shape[axis] > 1]
+        return moved == sorted(moved)
 
-def _keeps_order(node: Node, value: Array | None) -> bool:
-    assert value is not None
-    order = node.attributes.get("perm") or list(range(value.ndim))[::-1]
-    moved = [axis for axis in order if value.shape[axis] > 1]
-    return moved == sorted(moved)
+    def _check_rounding(self, node: Node, values: list[Array | None]) -> None:
+        """Raises WiringError if a QuantizeLinear that no layer does changes a value."""
+        if self.reference.is_static(node.outputs[0]):
+            return
+        (stored,) = evaluate(node, values)
+        (again,) = evaluate(node, [stored, *values[1:]], op="DequantizeLinear")
+        if values[0] is None or not np.array_equal(again, values[0]):
+            raise WiringError(f"{node.name!r} rounds what it reads, and no layer before it does")
 
 
 def evaluate(node: Node, values: list[Array | None], op: str = "") -> list[Array]:
