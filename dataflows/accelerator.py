@@ -13,7 +13,8 @@ from typing import Literal
 from ..frontend.nest import Dim, Operand
 
 Buffering = Literal["double", "single", "auto"]
-Layout = Literal["tiles", "rows"]
+Direction = Literal["read", "write"]
+Layout = Literal["tiles", "rows", "channels-last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,19 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache between the chip's port and the DRAM; a burst is a line of it.
+
+    Attributes:
+        size_bits: capacity.
+        bandwidth: bits per cycle of what hits.
+    """
+
+    size_bits: int
+    bandwidth: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Bursts:
     """How a DRAM is accessed; only `cycle` fidelity looks at it.
 
@@ -40,13 +54,34 @@ class Bursts:
         row_bits: of an open page, over all channels.
         activate: cycles between opening two rows, banks taking turns.
         layout: of tensors: `tiles`, every tile in one piece and in the order of the transfers, as
-            compilers arrange them; or `rows`, inputs and outputs row by row (b, g, channel, y, x).
+            compilers arrange them; or `rows`, inputs and outputs row by row (b, g, channel, y, x);
+            or `channels-last`, inputs and outputs pixel by pixel (b, y, x, g, channel) and weights
+            by tap and input channel (g, fy, fx, c, k).
+        caches: in front of the DRAM, the nearest first, each larger than the one before.
+        device_bandwidth: of what no cache holds, bits per cycle.
     """
 
     burst_bits: int
     row_bits: int
     activate: float
     layout: Layout = "tiles"
+    caches: tuple[Cache, ...] = ()
+    device_bandwidth: float = math.inf
+
+    def bandwidth(self, bits: int, *, write: bool) -> float:
+        """Bits per cycle to or from a tensor of a size, which lies in the first cache it fits.
+
+        A write to a line that the nearest cache lacks fetches and, later, evicts it.
+        """
+        twice = 2.0 if write and self.caches and bits > self.caches[0].size_bits else 1.0
+        for cache in self.caches:
+            if bits <= cache.size_bits:
+                return cache.bandwidth / twice
+        return self.device_bandwidth / twice
+
+    def cached(self, bits: int) -> bool:
+        """Whether a tensor of a size fits a cache."""
+        return bool(self.caches) and bits <= self.caches[-1].size_bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +149,24 @@ class Skew:
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """How work reaches an array that executes commands; only `cycle` fidelity looks at it.
+
+    Attributes:
+        dim: along which a command streams; the array takes one command after the other.
+        length: most steps of it in one command.
+        interval: least cycles from one command to the next, on average: what issues them.
+        fold: least cycles of the first command on new stationary operands, behind which the
+            next ones shift in.
+    """
+
+    dim: Dim
+    length: int
+    interval: float = 0.0
+    fold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VectorUnit:
     """Executes what is not a multiply-accumulate nest.
 
@@ -160,6 +213,7 @@ class SubAccelerator:
         mac_energy: pJ per multiply-accumulate.
         cycles_per_mac: cycles a PE is busy with one multiply-accumulate.
         skew: of the array.
+        commands: that the array executes, None where nothing but its cycles limits it.
         vector: its vector unit.
         mac_area_mm2, mac_leakage_mw: of the whole array.
         parameters: the template's parameters as resolved, for the report.
@@ -178,6 +232,7 @@ class SubAccelerator:
     mac_leakage_mw: float = 0.0
     mac_source: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    commands: Commands | None = None
 
     @property
     def pes(self) -> int:

@@ -84,6 +84,9 @@ def check_dram(dram: DramModel) -> Iterator[Problem]:
     energies = [dram.read_energy or dram.energy, dram.write_energy or dram.energy]
     if dram.type is None and any(value is None for value in energies):
         yield (), "expected a `type` or `energy`, found neither; add one (say `type: LPDDR4`)"
+    sizes = [cache.size for cache in dram.caches]
+    if sizes != sorted(set(sizes)):
+        yield ("caches",), "expected the nearest cache first, each larger than the one before"
 
 
 def _needs(key: str) -> str:

@@ -12,10 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..frontend.nest import OPERANDS
-from .accelerator import Axis, Bursts, Memory, Precision, Skew, SubAccelerator, VectorUnit
+from .accelerator import (
+    Axis,
+    Bursts,
+    Cache,
+    Commands,
+    Memory,
+    Precision,
+    Skew,
+    SubAccelerator,
+    VectorUnit,
+)
 from .errors import DerivationError
 from .schema import (
     Architecture,
+    CommandsModel,
     Derive,
     DramModel,
     MacModel,
@@ -100,7 +111,15 @@ def build(
         mac_leakage_mw=unit.leakage * pes,
         mac_source=unit.source,
         parameters=dict(parameters),
+        commands=_commands(architecture.commands, chip),
     )
+
+
+def _commands(stated: CommandsModel | None, chip: Chip) -> Commands | None:
+    if stated is None:
+        return None
+    interval = 0.0 if stated.interval is None else stated.interval.cycles(chip.clock_hz)
+    return Commands(stated.dim, stated.length, interval, stated.fold)
 
 
 @contextmanager
@@ -306,7 +325,14 @@ def _dram_timing(stated: DramModel, chip: Chip) -> tuple[float, Bursts | None]:
     row = stated.row or (known.row_bits if known else None)
     bursts = None
     if burst is not None and row is not None:
-        bursts = Bursts(burst, row, activate.cycles(chip.clock_hz), stated.layout)
+        bursts = Bursts(
+            burst,
+            row,
+            activate.cycles(chip.clock_hz),
+            stated.layout,
+            tuple(Cache(c.size, c.bandwidth.per_cycle(chip.clock_hz)) for c in stated.caches),
+            (stated.device_bandwidth or Bandwidth(math.inf)).per_cycle(chip.clock_hz),
+        )
     return latency.cycles(chip.clock_hz), bursts
 
 

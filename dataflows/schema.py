@@ -193,6 +193,15 @@ class SkewModel(Strict):
     operand: Operand = "W"
 
 
+class CommandsModel(Strict):
+    """How work reaches an array that executes commands."""
+
+    dim: Dim
+    length: Count
+    interval: Time | None = None
+    fold: Annotated[int, _plain(_whole, least=0)] = 0
+
+
 class VectorModel(Strict):
     """The unit that executes what is no multiply-accumulate nest."""
 
@@ -215,10 +224,11 @@ class Architecture(Strict):
     vector: VectorModel
     mac: MacModel = MacModel()
     skew: SkewModel = SkewModel()
+    commands: CommandsModel | None = None
 
 
 #: Keys of an architecture that a spec may override key by key on top of a template.
-OVERRIDABLE: Final = ("precision", "vector", "mac", "skew")
+OVERRIDABLE: Final = ("precision", "vector", "mac", "skew", "commands")
 
 # -- templates -------------------------------------------------------------------------------------
 
@@ -251,6 +261,7 @@ class TemplateModel(Strict):
     vector: dict[StrictStr, Any]
     mac: dict[StrictStr, Any] = {}
     skew: dict[StrictStr, Any] = {}
+    commands: dict[StrictStr, Any] | None = None
 
 
 # -- specs -----------------------------------------------------------------------------------------
@@ -264,6 +275,13 @@ class TechnologyModel(Strict):
     node: Length
     source: Derive = "tables"
     mac_source: MacSource | None = None
+
+
+class CacheModel(Strict):
+    """A cache in front of the off-chip memory."""
+
+    size: Size
+    bandwidth: Rate
 
 
 class DramModel(Strict):
@@ -280,6 +298,8 @@ class DramModel(Strict):
     row: Size | None = None
     activate: Time | None = None
     layout: Layout = "tiles"
+    caches: list[CacheModel] = []
+    device_bandwidth: Rate | None = None
     energy: EnergyPerBit | None = None
     read_energy: EnergyPerBit | None = None
     write_energy: EnergyPerBit | None = None
@@ -301,6 +321,7 @@ class SubModel(Strict):
     vector: dict[StrictStr, Any] | None = None
     mac: dict[StrictStr, Any] | None = None
     skew: dict[StrictStr, Any] | None = None
+    commands: dict[StrictStr, Any] | None = None
 
 
 class SpecModel(Strict):

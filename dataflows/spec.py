@@ -293,10 +293,12 @@ def _override(
     draft: _Draft, where: Where, changes: Mapping[str, Any] | None, document: Document, place: Where
 ) -> None:
     """Replace keys of the mapping at `where` of the draft."""
+    if not changes:
+        return
     target: Any = draft.data
     for part in where:
         target = target.setdefault(part, {}) if isinstance(target, dict) else target[part]
-    for key, value in (changes or {}).items():
+    for key, value in changes.items():
         # `energy` stands for reads and writes: it replaces what the template says of either.
         for direction in (f"read_{key}", f"write_{key}"):
             target.pop(direction, None)

@@ -135,6 +135,8 @@ cdef class Machine:
     cdef int off_chip[MAXPORTS]
     cdef int64_t cycles_per_mac, skew
     cdef int skew_per_fold
+    cdef int command_dim          # that a command streams along, -1: there are none
+    cdef int64_t command_length, command_ticks, first_command
     cdef int64_t[::1] tables
     cdef State* s
     cdef Ring* ring
@@ -180,13 +182,17 @@ cdef class Machine:
         self.cycles_per_mac = n[5]
         self.skew = n[6]
         self.skew_per_fold = <int>n[7]
+        self.command_dim = <int>n[8]
+        self.command_length = n[9]
+        self.command_ticks = n[10]
+        self.first_command = n[11]
         if self.loops > MAXLOOPS or self.buffers > MAXBUFFERS or self.engines > MAXENGINES \
                 or self.ports > MAXPORTS:
             raise ValueError(
                 f"expected at most {MAXLOOPS} loops, {MAXBUFFERS} buffers and {MAXPORTS} ports, "
                 f"found {self.loops}, {self.buffers} and {self.ports}"
             )
-        at = 8
+        at = 12
         for d in range(ND):
             self.steps[d] = n[at + d]
             self.interior_from[d] = n[at + ND + d]
@@ -303,7 +309,7 @@ cdef class Machine:
         cdef int inner, d
         if end.burst == 0:
             return bits / end.rate
-        if not end.by_rows or elements == 0:
+        if not end.by_rows or bits == 0:
             moved = bits / end.rate
             opened = bits * end.activate / end.row
             return moved if moved > opened else opened
@@ -384,14 +390,26 @@ cdef class Machine:
         return depth > 0 and self.s.engine[e].index[depth - 1] > 0
 
     cdef double compute_cycles(self, Engine* engine, Activity* a) noexcept nogil:
-        cdef int64_t steps = self.cycles_per_mac
+        cdef int64_t steps = 1, along, first, commands
+        cdef double cycles, issued
         cdef int d
         for d in range(ND):
             steps *= least(engine.tile[d], self.steps[d] - a.start[d])
+        cycles = <double>(steps * self.cycles_per_mac)
+        if self.command_dim >= 0:
+            d = self.command_dim
+            along = least(engine.tile[d], self.steps[d] - a.start[d])
+            commands = steps // along * up(along, self.command_length)
+            first = least(along, self.command_length) * self.cycles_per_mac
+            if self.first_command > first:
+                cycles += <double>(self.first_command - first)
+            issued = <double>(commands * self.command_ticks) / TICKS
+            if issued > cycles:
+                cycles = issued
         if not self.filled:
             self.filled = 1
-            steps += self.skew
-        return <double>steps
+            cycles += self.skew
+        return cycles
 
     cdef int feed(self, Engine* engine, Activity* a, int* port, double* busy) noexcept nogil:
         """What the array reads and writes in a block: W, I, outputs written, outputs read."""

@@ -81,14 +81,23 @@ def import_model(
     )
 
 
+def elaborated(model: ModelProto, dims: Mapping[str, int] | None) -> Program:
+    """The program of a model as its file has it: written out, what reaches no output left out."""
+    from .operators import load_rules
+    from .passes.bind import bind_inputs
+    from .passes.elaborate import elaborate
+    from .passes.prune import prune
+
+    load_rules()  # shape rules come with them
+    inputs, binding = bind_inputs(model.graph, dims)
+    return prune(elaborate(model, inputs, binding))
+
+
 def normalised(model: ModelProto, dims: Mapping[str, int] | None, bits: int | None) -> Program:
     """The program of a model, ready to be lowered."""
-    from .operators import load_rules
     from .passes.affine import fold_affine
-    from .passes.bind import bind_inputs
     from .passes.compile_time import drop_compile_time
     from .passes.concat import concatenate_in_place
-    from .passes.elaborate import elaborate
     from .passes.identities import drop_identities
     from .passes.pads import fold_pads
     from .passes.prune import prune
@@ -96,9 +105,7 @@ def normalised(model: ModelProto, dims: Mapping[str, int] | None, bits: int | No
     from .passes.views import alias_views
     from .passes.widths import override_widths
 
-    load_rules()  # shape rules come with them
-    inputs, binding = bind_inputs(model.graph, dims)
-    program = prune(elaborate(model, inputs, binding))
+    program = elaborated(model, dims)
     if bits is not None:
         program = override_widths(program, bits)
     program = absorb_quantization(drop_identities(program))

@@ -148,7 +148,8 @@ def point_of(
     memory = sub.levels(operand)[level]
     inside = mapping.hoisted(operand, level)
     tile = mapping.tile(nest, inside)
-    if operand == "I" and memory.sliding and feeder_stays(mapping, level, inside):
+    slides = memory.sliding and not mapping.reload
+    if operand == "I" and slides and feeder_stays(mapping, level, inside):
         dim = mapping.temporal[inside].dim
         if dim in HALO and can_slide(mapping, memory, dim):
             return Point(tile, dim, mapping.tile(nest, inside + 1)[dim])
@@ -396,6 +397,7 @@ def tile_bits(
 
 
 def replaced(counter: Counter, operand: Operand, level: int) -> bool:
-    """Whether a level's tile is ever replaced by another one (else it needs no second buffer)."""
+    """Whether a level's tile is ever fetched again (else it needs no second buffer)."""
     tile = point_of(counter.nest, counter.sub, counter.mapping, operand, level).tile
-    return any(tile[dim] < counter.mapping.steps(counter.nest, dim) for dim in RELEVANT[operand])
+    dims = DIMS if counter.mapping.reload else RELEVANT[operand]
+    return any(tile[dim] < counter.mapping.steps(counter.nest, dim) for dim in dims)

@@ -52,7 +52,9 @@ class Cost:
 
 
 def evaluate(problem: Problem, mapping: Mapping) -> Cost:
-    """The cost of one mapping, by the compiled kernel."""
+    """The cost of one mapping, by the compiled kernel, or by plain Python where it reloads."""
+    if mapping.reload:
+        return Evaluation(problem, mapping).cost()
     names = [memory.name for memory in problem.sub.memories]
     found = problem.kernel.evaluate(*problem.arrays(mapping))
     cycles, energy, compute, bound, overflow, short, network, read, written = found

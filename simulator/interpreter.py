@@ -170,7 +170,7 @@ class Interpreter:
         """Whether only the next outer loop has advanced by one, along which the level slides."""
         memory = self.sub.levels(operand)[level]
         inside = self.mapping.hoisted(operand, level)
-        if operand != "I" or not memory.sliding or last is None:
+        if operand != "I" or not memory.sliding or self.mapping.reload or last is None:
             return False
         if last[1:] != outer[1:] or outer[0] != last[0] + 1:
             return False

@@ -31,9 +31,8 @@ from typing import Final
 
 from .program import ARRAY, EventKind, Program, Release, TileLoop, Transfer
 from .sequencer import Issue, issues
-from .workload import Port, Work, Workload
+from .workload import TICKS, Port, Work, Workload
 
-TICKS: Final = 1 << 10  # per cycle
 FULL: Final = 1 << 20  # the speed of a stream that nothing slows
 LAST: Final = 1 << 30  # behind everything in a body
 

@@ -9,7 +9,8 @@ need not divide its dim, the last one is smaller.
 
 **Levels.** For each operand and each on-chip memory that serves it, `boundaries` says how many of
 the innermost temporal loops run inside that memory's tile (uneven mapping: every operand has its
-own). A tile is fetched once for all loops directly above it that its operand does not depend on.
+own). A tile is fetched once for all loops directly above it that its operand does not depend on,
+unless the mapping reloads.
 """
 
 from __future__ import annotations
@@ -49,12 +50,15 @@ class Mapping:
             how many of the innermost temporal loops are inside the level's tile.
         doubled: in the same order, whether the tile has a second buffer, so that the next tile
             comes in while this one is used.
+        reload: a tile is fetched anew in every iteration outside its boundary, also where the
+            operand does not depend on it: software that knows nothing of the tile before.
     """
 
     spatial: tuple[Unroll, ...]
     temporal: tuple[Loop, ...]
     boundaries: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
     doubled: tuple[tuple[bool, ...], tuple[bool, ...], tuple[bool, ...]]
+    reload: bool = False
 
     @staticmethod
     def in_space(spatial: tuple[Unroll, ...]) -> Mapping:
@@ -79,9 +83,12 @@ class Mapping:
     def hoisted(self, operand: Operand, level: int) -> int:
         """Loops inside the point where a level's tile changes.
 
-        The boundary, moved outward over the loops that the operand does not depend on.
+        The boundary, moved outward over the loops that the operand does not depend on, unless
+        tiles are reloaded.
         """
         point = self.boundaries[OPERANDS.index(operand)][level]
+        if self.reload:
+            return point
         while point < len(self.temporal) and self.temporal[point].dim not in RELEVANT[operand]:
             point += 1
         return point
@@ -104,7 +111,8 @@ class Mapping:
                 loop = self.temporal[inside - 1]
                 words.append(f"{loop.dim}{loop.factor}")
         space = " ".join(f"{u.axis}:{u.dim}{u.factor}" for u in self.spatial if u.factor > 1)
-        return " ".join(words) + (f" | {space}" if space else "")
+        reload = ", reloading" if self.reload else ""
+        return " ".join(words) + (f" | {space}" if space else "") + reload
 
 
 def check(mapping: Mapping, nest: LoopNest, sub: SubAccelerator) -> list[str]:

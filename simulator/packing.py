@@ -4,6 +4,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, `EVENTS`; -1 is none; loops outermost 
 
     integers: loops · buffers · engines · ports · engine of the array · cycles per MAC
               skew cycles · skew per fold
+              of commands: dim · length · ticks between two · least cycles of the first
               per dim (8 each): steps · first interior step · end of the interior · reduced
               per loop: dim · factor · span · steps
               per port: of the DRAM
@@ -31,12 +32,12 @@ from typing import Final, get_args
 import numpy as np
 import numpy.typing as npt
 
-from ..dataflows.accelerator import Memory
+from ..dataflows.accelerator import Direction, Memory
 from ..ext._machine import Machine
 from ..frontend.nest import DIMS, OPERANDS, RELEVANT, Dim, Operand
 from .accesses import HALO, PAIRS, positions
 from .addresses import operand_shape
-from .machine import TICKS, Timing
+from .machine import Timing
 from .program import (
     ARRAY,
     REDUCED,
@@ -48,7 +49,7 @@ from .program import (
     TileLoop,
     Transfer,
 )
-from .workload import Direction, Port, Workload
+from .workload import TICKS, Port, Workload, command_ticks, stored
 
 EVENTS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 WHEN: Final = ("always", "revisit", "repeat")
@@ -139,6 +140,7 @@ class Packed:
             self.sub.cycles_per_mac,
             skew.cycles,
             int(self._folds()),
+            *self._commands(),
         ]
         tables = np.concatenate(self.tables) if self.tables else np.zeros(1, np.int64)
         return (
@@ -150,6 +152,14 @@ class Packed:
     def _folds(self) -> bool:
         skew = self.sub.skew
         return skew.per == "fold" and len(self.sub.levels(skew.operand)) > 1
+
+    def _commands(self) -> tuple[int, int, int, int]:
+        commands = self.sub.commands
+        if commands is None:
+            return NONE, 1, 0, 0
+        compute = next(i for i in self.program.instructions() if isinstance(i, Compute))
+        dim = DIMS.index(commands.dim)
+        return dim, commands.length, command_ticks(commands), compute.first_command
 
     # -- what is alike -----------------------------------------------------------------------
     def _interior(self, dim: Dim) -> tuple[int, int]:
@@ -258,22 +268,39 @@ class Packed:
         port: Port = (name, "read" if memory.one_port else way)
         number = self.ports.setdefault(port, len(self.ports))
         bursts = memory.bursts
-        self.reals.append(memory.read_bandwidth if way == "read" else memory.write_bandwidth)
-        self.reals.append(bursts.activate if bursts else 0.0)
-        rows = bursts is not None and bursts.layout == "rows" and operand != "W"
+        if stepwise:
+            self.reals += (memory.read_bandwidth if way == "read" else memory.write_bandwidth, 0.0)
+        else:
+            self.reals += self.work.speed(memory, way, operand)
+        order = None if bursts is None else stored(bursts, operand)
         entry = [number, width, last_width, bursts.burst_bits if bursts else 0]
-        entry += [bursts.row_bits if bursts else 0, int(rows), OPERANDS.index(operand)]
+        entry += [bursts.row_bits if bursts else 0, int(order is not None), OPERANDS.index(operand)]
+        extents = self._extents(memory, operand, tile, slides, stepwise)
+        for place in order or range(len(extents)):
+            entry += extents[place]
+        return entry
+
+    def _extents(
+        self,
+        memory: Memory,
+        operand: Operand,
+        tile: tuple[int, ...],
+        slides: Dim | None,
+        stepwise: bool,
+    ) -> list[list[int]]:
+        """Of every dim of an operand's array, where its elements by tile are."""
+        found: list[list[int]] = []
         shape = operand_shape(self.nest, operand)
         span = dict(zip(DIMS, tile, strict=True))
         plain = [d for d in RELEVANT[operand] if operand != "I" or d not in HALO]
         for dim, size in zip(plain, shape, strict=False):
             table = self._plain(memory, dim, span[dim])
-            entry += [DIMS.index(dim), span[dim], NONE, 1, 1, table, NONE, size]
+            found.append([DIMS.index(dim), span[dim], NONE, 1, 1, table, NONE, size])
         if operand == "I":
             for outputs, taps, axis in PAIRS:
-                entry += self._axis(memory, axis, span[outputs], span[taps], slides, stepwise)
-                entry.append(shape[3 + axis])
-        return entry
+                table_of = self._axis(memory, axis, span[outputs], span[taps], slides, stepwise)
+                found.append([*table_of, shape[3 + axis]])
+        return found
 
     def _keep(self, key: object, values: list[int]) -> int:
         """Where a table begins."""

@@ -111,7 +111,12 @@ class Problem:
     def arrays(self, mapping: Mapping) -> tuple[Integers, Integers, Integers, Integers]:
         """A mapping as the kernel takes it: spatial (n, 3), loops (n, 2), bounds and doubled
         (3, 10) each.
+
+        Raises:
+            ValueError: the mapping reloads, which the kernel does not count.
         """
+        if mapping.reload:
+            raise ValueError("expected a mapping that does not reload, for the kernel")
         axes = [axis.name for axis in self.sub.axes]
         spatial = [(axes.index(u.axis), DIMS.index(u.dim), u.factor) for u in mapping.spatial]
         loops = [(DIMS.index(loop.dim), loop.factor) for loop in mapping.temporal]

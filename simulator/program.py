@@ -135,13 +135,15 @@ class Compute:
 
     Attributes:
         steps: of each of `DIMS`; at the edges fewer.
-        cycles: of a whole block, without fill and drain of the array.
+        cycles: of a whole block, without fill and drain of the array, however it is commanded.
+        first_command: least cycles of the first command, where stationary operands shift in.
     """
 
     engine: str
     steps: tuple[int, ...]
     cycles: int
     waits: tuple[Wait, ...]
+    first_command: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +368,14 @@ class _Lowering:
         for steps in tile.values():
             cycles *= steps
         waits = tuple(Wait("full", n) for n, b in enumerate(self.buffers) if b.level == 0)
-        return Compute(ARRAY, tuple(tile[dim] for dim in DIMS), cycles, waits)
+        block = tuple(tile[dim] for dim in DIMS)
+        return Compute(ARRAY, block, cycles, waits, self._first_command(inside))
+
+    def _first_command(self, inside: int) -> int:
+        """Cycles that the stationary operand's tile keeps the first command of a block at least."""
+        stationary = (self.sub.skew.operand, 0)
+        folds = any((b.operand, b.level) == stationary and b.point == inside for b in self.buffers)
+        return self.sub.commands.fold if self.sub.commands is not None and folds else 0
 
     def _comes(self, number: int) -> Transfer:
         buffer, point = self.buffers[number], self.points[number]

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
-from ..dataflows.accelerator import Bursts, Memory
+from ..dataflows.accelerator import Bursts, Commands, Direction, Memory
 from ..frontend.nest import DIMS, RELEVANT, Dim, Operand
 from .accesses import HALO, PAIRS, Counter, positions
 from .addresses import operand_shape
 from .program import Compute, Program, Transfer
 from .sequencer import Issue
 
-Direction = Literal["read", "write"]
+TICKS: Final = 1 << 10  # per cycle
+
 #: (memory, direction); of a memory with one port both directions are `read`.
 Port = tuple[str, Direction]
 
@@ -78,16 +79,29 @@ class Workload:
     ) -> float:
         """Cycles that a tile occupies a port."""
         bits = width * math.prod(extents)
-        rate = memory.read_bandwidth if direction == "read" else memory.write_bandwidth
+        rate, activate = self.speed(memory, direction, operand)
         bursts = memory.bursts
         if bursts is None:
             return bits / rate
-        if bursts.layout == "tiles" or operand == "W":
+        order = stored(bursts, operand)
+        if order is None:
             # One tile after the other: bursts and rows are shared with the neighbours.
-            return max(bits / rate, bits * bursts.activate / bursts.row_bits)
+            return max(bits / rate, bits * activate / bursts.row_bits)
         shape = operand_shape(self.nest, operand)
-        moved, rows = footprint(bursts, extents, shape, width)
-        return max(moved / rate, rows * bursts.activate)
+        moved, rows = footprint(
+            bursts, tuple(extents[n] for n in order), tuple(shape[n] for n in order), width
+        )
+        return max(moved / rate, rows * activate)
+
+    def speed(self, memory: Memory, direction: Direction, operand: Operand) -> tuple[float, float]:
+        """Bits per cycle of a port, and cycles between opening two rows behind it."""
+        rate = memory.read_bandwidth if direction == "read" else memory.write_bandwidth
+        if memory.bursts is None:
+            return rate, 0.0
+        bits = self.problem.bits.of(operand) * self.nest.elements(operand)
+        behind = memory.bursts.bandwidth(bits, write=direction == "write")
+        cached = memory.bursts.cached(bits)
+        return min(rate, behind), 0.0 if cached else memory.bursts.activate
 
     def _compute(self, item: Compute, issue: Issue) -> Work:
         steps = [
@@ -108,7 +122,18 @@ class Workload:
         psum = self.problem.psum_bits
         _add(busy, memory, "write", psum * updates / memory.write_bandwidth)
         _add(busy, memory, "read", psum * (updates - fresh) / memory.read_bandwidth)
-        return Work(float(math.prod(steps) * self.sub.cycles_per_mac), busy)
+        return Work(self._array_cycles(item, steps), busy)
+
+    def _array_cycles(self, item: Compute, steps: list[int]) -> float:
+        """Cycles of a block: those of its steps, and of the commands that they come in."""
+        cycles, commands = math.prod(steps) * self.sub.cycles_per_mac, self.sub.commands
+        if commands is None:
+            return float(cycles)
+        along = steps[DIMS.index(commands.dim)]
+        number = math.prod(steps) // along * _up(along, commands.length)
+        first = min(along, commands.length) * self.sub.cycles_per_mac
+        cycles += max(0, item.first_command - first)
+        return max(float(cycles), number * command_ticks(commands) / TICKS)
 
     def _fed(
         self, operand: Operand, memory: Memory, steps: list[int], starts: tuple[int, ...]
@@ -193,6 +218,20 @@ class Workload:
             self.indices(memory, taps, at[taps], span[taps]),
             clip=clip,
         )
+
+
+def command_ticks(commands: Commands) -> int:
+    """Time between two commands."""
+    return round(commands.interval * TICKS)
+
+
+def stored(bursts: Bursts, operand: Operand) -> tuple[int, ...] | None:
+    """Dims of an operand's array (`operand_shape`) as addresses run through them, outermost first;
+    None where every tile lies in one piece.
+    """
+    if bursts.layout == "channels-last":
+        return (0, 3, 4, 2, 1) if operand == "W" else (0, 3, 4, 1, 2)
+    return (0, 1, 2, 3, 4) if bursts.layout == "rows" and operand != "W" else None
 
 
 def _add(busy: dict[Port, float], memory: Memory, direction: Direction, cycles: float) -> None:

@@ -32,7 +32,8 @@ def cases(draw: st.DrawFn, macs: int = 1000) -> tuple[Problem, Mapping]:
     nest = draw(nests(4, sequential=True))
     assume(nest.macs <= macs)
     sub = roomy(draw(sub_accelerators()))
-    return Problem(nest, OperandBits(8, 8, 8), 24, sub), draw(mappings(nest, sub))
+    mapping = replace(draw(mappings(nest, sub)), reload=draw(st.booleans()))
+    return Problem(nest, OperandBits(8, 8, 8), 24, sub), mapping
 
 
 def data(nest: LoopNest, seed: int = 0) -> tuple[Array, Array]:

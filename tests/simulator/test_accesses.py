@@ -25,7 +25,7 @@ BITS = OperandBits(8, 8, 8)
 def test_counts_equal_the_walked_loop_nest(data: st.DataObject) -> None:
     nest = data.draw(nests(4, sequential=True))
     sub = data.draw(sub_accelerators())
-    mapping = data.draw(mappings(nest, sub))
+    mapping = replace(data.draw(mappings(nest, sub)), reload=data.draw(st.booleans()))
     walked = Interpreter(nest, sub, mapping).run()
     counted: dict[tuple[str, str, str, str, int], int] = defaultdict(int)
     for a in accesses(nest, BITS, 24, sub, mapping):

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chiploom.dataflows import load_spec
-from chiploom.dataflows.accelerator import Bursts, Skew, SubAccelerator
+from chiploom.dataflows.accelerator import Bursts, Cache, Commands, Skew, SubAccelerator
 from chiploom.frontend.nest import DIMS, LoopNest, OperandBits
 from chiploom.simulator.accesses import accesses
 from chiploom.simulator.layers import deployed
@@ -40,8 +40,10 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
     ]
     bursts = None
     if draw(st.booleans()):
-        layout = draw(st.sampled_from(["tiles", "rows"]))
-        bursts = Bursts(64, 512, float(draw(st.sampled_from([0, 3]))), layout)
+        layout = draw(st.sampled_from(["tiles", "rows", "channels-last"]))
+        sizes = draw(st.sampled_from([(), (256,), (128, 512)]))
+        caches = tuple(Cache(size, 32.0 / (n + 1)) for n, size in enumerate(sizes))
+        bursts = Bursts(64, 512, float(draw(st.sampled_from([0, 3]))), layout, caches, 5.0)
     dram = replace(
         sub.dram,
         latency=float(draw(st.sampled_from([0, 5.5, 40]))),
@@ -51,7 +53,15 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
     per = draw(st.sampled_from(["layer", "fold"]))
     skew = Skew(draw(st.sampled_from([0, 3])), per, draw(st.sampled_from(["W", "I", "O"])))
     cycles = draw(st.integers(1, 2))
-    return replace(sub, memories=(*memories, dram), skew=skew, cycles_per_mac=cycles)
+    commands = None
+    if draw(st.booleans()):
+        dim, length, interval = draw(
+            st.tuples(st.sampled_from(DIMS), st.integers(1, 3), st.sampled_from([0.0, 2.3]))
+        )
+        commands = Commands(dim, length, interval, draw(st.integers(0, 4)))
+    return replace(
+        sub, memories=(*memories, dram), skew=skew, cycles_per_mac=cycles, commands=commands
+    )
 
 
 @st.composite
@@ -59,7 +69,8 @@ def programs(draw: st.DrawFn, largest: int = 4, macs: int = 1500) -> Program:
     nest = draw(nests(largest, sequential=True))
     assume(nest.macs <= macs)
     sub = draw(machines())
-    return lower(Problem(nest, OperandBits(8, 8, 8), 24, sub), draw(mappings(nest, sub)))
+    mapping = replace(draw(mappings(nest, sub)), reload=draw(st.booleans()))
+    return lower(Problem(nest, OperandBits(8, 8, 8), 24, sub), mapping)
 
 
 def same(one: Timing, other: Timing) -> bool:
