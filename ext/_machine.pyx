@@ -87,11 +87,12 @@ cdef struct Engine:
     int64_t latency               # ticks
     int relevant[ND]              # of the operand
     int watches_repeat
-    int64_t grace                 # iterations until what is drained is needed
+    int grace                     # tiles until the slot of what is drained is needed
 
 
 cdef struct Activity:             # of one engine
     int status, in_posts, at, post, repeat, trickles
+    int unneeded                  # nothing takes the slot any more
     int under_way
     int64_t left, rate, executed
     int shares_port[4]
@@ -100,6 +101,7 @@ cdef struct Activity:             # of one engine
     int64_t index[MAXLOOPS]
     int64_t entered[MAXLOOPS + 1]
     int64_t start[ND]
+    int64_t need[MAXLOOPS]        # iterations in which what it does is needed
     int64_t arrival[UNDER_WAY]    # rising
 
 
@@ -143,6 +145,7 @@ cdef class Machine:
     cdef int crossed              # loop that the array went on in, -1 none
     cdef int filled
     cdef int64_t skipped
+    cdef int reach[MAXLOOPS]      # iterations of a loop until what is drained now is needed, at most
 
     def __cinit__(self):
         self.engine = NULL
@@ -220,7 +223,7 @@ cdef class Machine:
             engine.waits = <int>n[at + 7]
             engine.posts = <int>n[at + 8]
             engine.ends = <int>n[at + 9]
-            engine.grace = n[at + 10]
+            engine.grace = <int>n[at + 10]
             at += 11
             if engine.waits > MAXWAITS or engine.posts > MAXPOSTS:
                 raise ValueError(f"expected at most {MAXWAITS} waits and {MAXPOSTS} releases")
@@ -246,7 +249,19 @@ cdef class Machine:
                 engine.end[k].rate = r[real]
                 engine.end[k].activate = r[real + 1]
                 real += 2
+            self.extend_reach(engine)
         return 0
+
+    cdef void extend_reach(self, Engine* engine) noexcept:
+        """Take a drain into account: so many tiles on are so many iterations of each loop on."""
+        cdef int64_t tiles = engine.grace
+        cdef int l
+        for l in range(engine.depth - 1, -1, -1):
+            if tiles > self.reach[l]:
+                self.reach[l] = <int>tiles
+            # At an edge a loop may have a single iteration.
+            if self.loop[l].steps % (self.loop[l].factor * self.loop[l].span) == 0:
+                tiles = up(tiles, self.loop[l].factor)
 
     cdef int unpack_end(self, End* end, int64_t[::1] n, int at) noexcept:
         cdef int j
@@ -453,6 +468,7 @@ cdef class Machine:
         cdef Engine* engine = &self.engine[e]
         cdef Activity* a = &self.s.engine[e]
         a.status = IDLE
+        a.unneeded = 0
         a.in_posts = 1
         a.at = engine.depth
         a.post = 0
@@ -515,6 +531,7 @@ cdef class Machine:
     cdef void queue(self, int e) noexcept nogil:
         """Put a stream where it belongs in the order of need."""
         cdef int at = self.streaming
+        self.place(e)
         while at > 0 and self.precedes(e, self.order[at - 1]):
             self.order[at] = self.order[at - 1]
             at -= 1
@@ -524,59 +541,65 @@ cdef class Machine:
     cdef int precedes(self, int e, int f) noexcept nogil:
         """Whether what an engine does is needed before what another does."""
         cdef int d = self.engine[e].depth, g = self.engine[f].depth, l
-        cdef int64_t i, j
-        cdef int64_t first = self.engine[e].rank, second = self.engine[f].rank
+        cdef Activity* a = &self.s.engine[e]
+        cdef Activity* b = &self.s.engine[f]
+        if a.unneeded or b.unneeded:
+            return b.unneeded and (not a.unneeded or self.engine[e].rank < self.engine[f].rank)
         for l in range(d if d < g else g):
-            i = self.s.engine[e].index[l]
-            j = self.s.engine[f].index[l]
-            if l == d - 1:
-                i += self.engine[e].grace
-            if l == g - 1:
-                j += self.engine[f].grace
-            if i != j:
-                return i < j
-        if d == 0 and self.engine[e].grace:
-            first = NEVER
-        if g == 0 and self.engine[f].grace:
-            second = NEVER
-        return first < second
+            if a.need[l] != b.need[l]:
+                return a.need[l] < b.need[l]
+        return self.engine[e].rank < self.engine[f].rank
+
+    cdef void place(self, int e) noexcept nogil:
+        """Where in the program what an engine does is needed."""
+        cdef Activity* a = &self.s.engine[e]
+        cdef int64_t start[ND]
+        cdef int k, l, depth = self.engine[e].depth
+        cdef Loop* loop
+        memcpy(a.need, a.index, depth * sizeof(int64_t))
+        memcpy(start, a.start, sizeof(start))
+        a.unneeded = 0
+        for k in range(self.engine[e].grace):
+            for l in range(depth - 1, -1, -1):
+                loop = &self.loop[l]
+                a.need[l] += 1
+                start[loop.dim] += loop.span
+                if a.need[l] < loop.factor and start[loop.dim] < loop.steps:
+                    break
+                start[loop.dim] -= a.need[l] * loop.span
+                a.need[l] = 0
+            else:
+                a.unneeded = 1
+                return
 
     # -- time --------------------------------------------------------------------------------
     cdef void share(self) noexcept nogil:
-        """Speeds of all streams, those that trickle first, else what is needed first first."""
+        """Speeds of all streams: first what the DRAM's ports allow, then the others."""
         cdef int64_t unused[MAXPORTS]
-        cdef int64_t rate, most, off_chip, kept = 0
-        cdef int turn[MAXENGINES]
-        cdef int later[MAXENGINES]
-        cdef int at, k, n = 0, m = 0
-        cdef Activity* a
-        for at in range(self.streaming):
-            a = &self.s.engine[self.order[at]]
-            off_chip = 0
-            for k in range(a.ports):
-                if self.off_chip[a.shares_port[k]]:
-                    off_chip |= (<int64_t>1) << a.shares_port[k]
-            if a.trickles and not off_chip & kept:
-                turn[n] = self.order[at]
-                n += 1
-            else:  # what trickles does not overtake it at the DRAM's port
-                later[m] = self.order[at]
-                m += 1
-                kept |= off_chip
-        for k in range(m):
-            turn[n + k] = later[k]
+        cdef int at, k
         for k in range(self.ports):
             unused[k] = FULL * FULL
         for at in range(self.streaming):
-            a = &self.s.engine[turn[at]]
-            rate = FULL
-            for k in range(a.ports):
-                if a.share[k] > 0 and unused[a.shares_port[k]] < a.share[k] * rate:
-                    most = unused[a.shares_port[k]] // a.share[k]
-                    if most < rate:
-                        rate = most
-            a.rate = rate
-            for k in range(a.ports):
+            self.s.engine[self.order[at]].rate = FULL
+            self.allot(&self.s.engine[self.order[at]], unused, 1)
+        for k in range(2):  # those that trickle, then the others
+            for at in range(self.streaming):
+                if self.s.engine[self.order[at]].trickles == 1 - k:
+                    self.allot(&self.s.engine[self.order[at]], unused, 0)
+
+    cdef void allot(self, Activity* a, int64_t* unused, int off_chip) noexcept nogil:
+        """Slow a stream down to what is left of its ports off or on the chip."""
+        cdef int64_t rate = a.rate, most
+        cdef int k, port
+        for k in range(a.ports):
+            port = a.shares_port[k]
+            if self.off_chip[port] == off_chip and a.share[k] > 0 and unused[port] < a.share[k] * rate:
+                most = unused[port] // a.share[k]
+                if most < rate:
+                    rate = most
+        a.rate = rate
+        for k in range(a.ports):
+            if self.off_chip[a.shares_port[k]] == off_chip:
                 unused[a.shares_port[k]] -= a.share[k] * rate
 
     cdef int advance(self) noexcept nogil:
@@ -686,7 +709,7 @@ cdef class Machine:
         for e in range(self.engines):
             a = &self.s.engine[e]
             o = &old.engine[e]
-            if a.status != o.status or a.in_posts != o.in_posts or a.at != o.at or a.post != o.post \
+            if a.unneeded != o.unneeded or a.status != o.status or a.in_posts != o.in_posts or a.at != o.at or a.post != o.post \
                     or a.repeat != o.repeat or a.under_way != o.under_way:
                 return 0
             for k in range(self.engine[e].depth):
@@ -717,7 +740,10 @@ cdef class Machine:
         # All iterations from the first that was looked at to the last that is reached are alike.
         if first < 1 or base + (first - 1) * span < self.interior_from[dim]:
             return 0
-        last = least(count - 2, (self.interior_to[dim] - base) // span - 1) - last
+        # What is needed later than in this loop is in another order at its end.
+        last = least(
+            least(count - 2, count - 1 - self.reach[l]), (self.interior_to[dim] - base) // span - 1
+        ) - last
         return least(most, last // period) if last >= period else 0
 
     cdef int same_place(self, Activity* a, int l) noexcept nogil:
@@ -741,6 +767,7 @@ cdef class Machine:
             if self.engine[e].depth > l:
                 moved = times * (a.index[l] - o.index[l])
                 a.index[l] += moved
+                a.need[l] += moved
                 a.start[self.loop[l].dim] += moved * self.loop[l].span
                 for k in range(self.engine[e].depth + 1):
                     a.entered[k] += times * (a.entered[k] - o.entered[k])

@@ -7,10 +7,9 @@ executes its instructions in program order; an instruction begins when its waits
 as fast as the slower of them lets it; the array streams operands from its innermost memories while
 it computes. Where streams want more of a port than there is, what the program needs first goes
 first, others have what is left: a load is needed where it stands, a drain where its slot is taken
-again. But streams that trickle, held up by a slower port so that they take half of their other
-ports at most, go before those that come in bursts, though at the DRAM's port never before what
-is needed first. Ports are those of one instance, the fullest;
-instances work in lockstep.
+again. On the chip, though, streams that trickle, held up by the DRAM or another slow port so that
+they take half of every port there at most, go before those that come in bursts. Ports are those
+of one instance, the fullest; instances work in lockstep.
 
 **Latency.** A tile is there `latency` cycles of its source after its last word was sent; the engine
 goes on meanwhile (requests are pipelined).
@@ -30,7 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from .program import ARRAY, EventKind, Program, Release, Transfer
+from .program import ARRAY, EventKind, Program, Release, TileLoop, Transfer
 from .sequencer import Issue, issues
 from .workload import TICKS, Port, Work, Workload
 
@@ -247,34 +246,25 @@ class _Machine:
             if engine.stream is not None:
                 self._finish_at_once(engine)
 
-    def _in_turn(self, streams: list[Stream]) -> list[Stream]:
-        """Streams in the order in which they get what they want of their ports."""
-        dram = self.sub.dram.name
-        first: list[Stream] = []
-        later: list[Stream] = []
-        kept: set[Port] = set()  # of the DRAM, by streams that come later
-        for stream in sorted(streams, key=lambda stream: stream.needed):
-            off_chip = {port for port in stream.shares if port[0] == dram}
-            if stream.trickles(dram) and not off_chip & kept:
-                first.append(stream)
-            else:
-                later.append(stream)
-                kept |= off_chip
-        return first + later
-
     def _share(self) -> None:
-        """Speeds of all streams, what is needed first first."""
+        """Speeds of all streams: first what the DRAM's ports allow, then the others."""
         streams = [e.stream for e in self.engines.values() if e.stream is not None]
-        free: dict[Port, int] = {}
-        for stream in self._in_turn(streams):
-            limits = [
-                free.get(port, FULL * FULL) // share
-                for port, share in stream.shares.items()
-                if share
-            ]
-            stream.rate = min(FULL, *limits) if limits else FULL
-            for port, share in stream.shares.items():
-                free[port] = free.get(port, FULL * FULL) - share * stream.rate
+        dram = self.sub.dram.name
+        for stream in streams:
+            stream.rate = FULL
+        streams.sort(key=lambda stream: stream.needed)
+        self._allot(streams, {p for s in streams for p in s.shares if p[0] == dram})
+        streams.sort(key=lambda stream: not stream.trickles(dram))  # stable: else as needed
+        self._allot(streams, {p for s in streams for p in s.shares if p[0] != dram})
+
+    def _allot(self, streams: list[Stream], ports: set[Port]) -> None:
+        """Slow streams down to what some ports have left, one stream after the other."""
+        free = dict.fromkeys(ports, FULL * FULL)
+        for stream in streams:
+            used = {port: share for port, share in stream.shares.items() if port in ports and share}
+            stream.rate = min([stream.rate, *(free[port] // share for port, share in used.items())])
+            for port, share in used.items():
+                free[port] -= share * stream.rate
 
 
 def _of(program: Program, engine: str) -> Iterator[Issue]:
@@ -285,12 +275,33 @@ def _of(program: Program, engine: str) -> Iterator[Issue]:
 def needed(program: Program, issue: Issue) -> Path:
     """Where in the program what an instruction does is needed.
 
-    What drains a tile is needed where a later tile takes its slot: `slots` iterations on.
+    What drains a tile is needed where a later tile takes its slot: `slots` tiles on.
     """
     item = issue.instruction
     if not isinstance(item, Transfer) or item.op not in ("drain", "store"):
         return issue.path
-    if len(issue.path) == 1:  # outside all loops: nobody takes it
-        return (LAST,)
-    *outer, iteration, place = issue.path
-    return (*outer, iteration + program.buffers[item.buffer].slots, place)
+    places, index = issue.path[::2], list(issue.path[1::2])
+    loops: list[TileLoop] = []
+    body = program.body
+    for place in places[:-1]:
+        loop = body[place]
+        assert isinstance(loop, TileLoop)
+        loops.append(loop)
+        body = loop.body
+    for _ in range(program.buffers[item.buffer].slots):
+        if not _next_iteration(loops, index):
+            return (LAST,)  # nobody takes it any more
+    path = [number for pair in zip(places, index, strict=False) for number in pair]
+    return (*path, places[-1])
+
+
+def _next_iteration(loops: list[TileLoop], index: list[int]) -> bool:
+    """Move on in the innermost loop, or in the next one where it is over; False at the end."""
+    for inner in range(len(loops) - 1, -1, -1):
+        loop = loops[inner]
+        index[inner] += 1
+        start = sum(index[n] * loops[n].span for n in range(inner + 1) if loops[n].dim == loop.dim)
+        if index[inner] < loop.factor and start < loop.steps:
+            return True
+        index[inner] = 0
+    return False

@@ -11,7 +11,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, `EVENTS`; -1 is none; loops outermost 
               per buffer: depth (loops outside its point)
               per engine: kind · depth · event raised · buffer · rank in the text · latency, ticks
                           repeat matters · waits · posts · ends
-                          iterations until a drain is needed
+                          tiles until what is drained is needed
                           steps of its tile (8) · dims of its operand (8)
                           per wait: event · buffer · behind · when
                           per post: depth · fill and drain · event · buffer
