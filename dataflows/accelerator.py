@@ -99,8 +99,12 @@ class Memory:
         latency: cycles from a request to its first word; only `cycle` fidelity looks at it.
         bursts: of a DRAM whose type is known.
         read_energy, write_energy: pJ per bit.
-        transfer_energy: pJ per bit carried between this level and the next outer one (network
-            on chip), counted at this level's end.
+        transfer_bandwidth: of the network between one instance of the next outer level and the
+            instances of this one that it serves, bits per cycle each way; what several get alike
+            is carried once. Counts where a mapping is executed; the mapper refuses it.
+        transfer_energy: pJ per bit carried over that network, counted at this level's end.
+        fills_after: another level. A tile here starts to come once that level's current tile is
+            there; what slides does not wait. Only `cycle` fidelity looks at it.
         buffering: `double` keeps half the capacity for the next tile, so that fills overlap with
             compute; `single` uses all of it and stalls while filling; `auto` is double where
             the tile fits twice.
@@ -131,6 +135,8 @@ class Memory:
     source: str = ""
     latency: float = 0.0
     bursts: Bursts | None = None
+    transfer_bandwidth: float = math.inf
+    fills_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def _check_memory(
     for key in ("read_bandwidth", "write_bandwidth"):
         if memory.bandwidth is not None and getattr(memory, key) is not None:
             yield (key,), "given twice, `bandwidth` says it too; remove one"
+    yield from _check_order(memory, architecture)
     energies = [
         memory.energy if own is None else own for own in (memory.read_energy, memory.write_energy)
     ]
@@ -139,6 +140,25 @@ def _check_memory(
             f"{', twice as it is double-buffered' if memory.buffering == 'double' else ''}), "
             f"found {memory.size} bit",
         )
+
+
+def _check_order(memory: MemoryModel, architecture: Architecture) -> Iterator[Problem]:
+    """Whether there is a memory that this one can wait for."""
+    if memory.fills_after is None:
+        return
+    where = ("fills_after",)
+    others = {other.name: other for other in architecture.memories if other is not memory}
+    first = others.get(memory.fills_after)
+    if first is None:
+        yield (
+            where,
+            f"unknown memory {memory.fills_after!r}; {suggest(memory.fills_after, tuple(others))}",
+        )
+        return
+    if set(memory.operands) & set(first.operands):
+        yield where, f"expected a memory of other operands, found {first.name!r}; remove it"
+    if any(other.fills_after is not None for other in others.values()):
+        yield where, "expected one memory at most that fills after another; remove one"
 
 
 def _least_bits(memory: MemoryModel, architecture: Architecture) -> int:

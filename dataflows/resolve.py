@@ -47,6 +47,7 @@ from .technology import (
 )
 from .units import Bandwidth, Duration
 
+UNLIMITED = Bandwidth(math.inf)
 GIVEN = "given by the spec"
 NOT_GIVEN = "not given, counted as 0"
 
@@ -163,6 +164,8 @@ def _memory(stated: MemoryModel, axes: tuple[Axis, ...], chip: Chip) -> Memory:
         buffering=stated.buffering,
         sliding=stated.sliding,
         complete_outputs=stated.complete_outputs,
+        transfer_bandwidth=(stated.transfer_bandwidth or UNLIMITED).per_cycle(chip.clock_hz),
+        fills_after=stated.fills_after,
         tiled=dict(stated.tiled),
         area_mm2=area * instances,
         leakage_mw=leakage * instances,
@@ -172,7 +175,7 @@ def _memory(stated: MemoryModel, axes: tuple[Axis, ...], chip: Chip) -> Memory:
 
 def _bandwidths(stated: MemoryModel | DramModel, clock_hz: float) -> tuple[float, float]:
     """Bits per cycle read and written."""
-    both = stated.bandwidth or Bandwidth(math.inf)
+    both = stated.bandwidth or UNLIMITED
     read, write = stated.read_bandwidth or both, stated.write_bandwidth or both
     return read.per_cycle(clock_hz), write.per_cycle(clock_hz)
 

@@ -145,8 +145,10 @@ class MemoryModel(Strict):
     bandwidth: Rate | None = None
     read_bandwidth: Rate | None = None
     write_bandwidth: Rate | None = None
+    transfer_bandwidth: Rate | None = None
     one_port: StrictBool = False
     latency: Time | None = None
+    fills_after: Name | None = None
     buffering: Buffering = "double"
     sliding: StrictBool = False
     complete_outputs: StrictBool = False

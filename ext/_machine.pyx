@@ -32,7 +32,7 @@ cdef int64_t FULL = 1 << 20
 cdef int64_t NEVER = 1 << 62
 
 cdef enum:
-    ALWAYS, REVISIT, REPEAT
+    ALWAYS, REVISIT, REPEAT, WHOLE
 
 cdef enum:
     IDLE, STREAMING, SKEWING, DONE
@@ -453,9 +453,12 @@ cdef class Machine:
             if self.reduced[d] and a.start[d] > 0:
                 revisit = 1
         for k in range(engine.waits):
-            if engine.wait[k].when != ALWAYS and not revisit:
+            if engine.wait[k].when == WHOLE:
+                if self.slides(e):
+                    continue
+            elif engine.wait[k].when != ALWAYS and not revisit:
                 continue
-            if engine.wait[k].when == REPEAT and not a.repeat:
+            elif engine.wait[k].when == REPEAT and not a.repeat:
                 continue
             if self.s.raised[engine.wait[k].event][engine.wait[k].buffer] \
                     <= a.entered[engine.wait[k].depth] - 1 - engine.wait[k].behind:

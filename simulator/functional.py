@@ -121,11 +121,7 @@ class _Machine:
     def _fits(self) -> None:
         """Whether the buffers have room in their memories."""
         for memory in self.problem.sub.memories:
-            need = sum(
-                b.slots * b.elements * b.width
-                for b in self.program.buffers
-                if b.memory == memory.name
-            )
+            need = sum(b.bits for b in self.program.buffers if b.memory == memory.name)
             if memory.size_bits is not None and need > memory.size_bits:
                 raise ExecutionError(
                     f"{memory.name}: its buffers need {need} bit, it has {memory.size_bits}"

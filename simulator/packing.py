@@ -27,6 +27,7 @@ along an input axis no tile touches padding.
 
 from __future__ import annotations
 
+import math
 from typing import Final, get_args
 
 import numpy as np
@@ -48,11 +49,12 @@ from .program import (
     Release,
     TileLoop,
     Transfer,
+    When,
 )
-from .workload import TICKS, Port, Workload, command_ticks, stored
+from .workload import TICKS, Port, Workload, command_ticks, network, stored
 
 EVENTS: Final[tuple[EventKind, ...]] = get_args(EventKind)
-WHEN: Final = ("always", "revisit", "repeat")
+WHEN: Final[tuple[When, ...]] = get_args(When)
 NONE: Final = -1
 
 
@@ -232,10 +234,22 @@ class Packed:
             (item.source, "read"),
             (item.destination, "write"),
         )
-        return [
-            self._end(name, way, item.operand, width, last, item.tile.steps, item.slides)
-            for (name, way), width, last in zip(sides, item.widths, item.last_widths, strict=True)
-        ]
+        ends: list[list[int]] = []
+        inner, direction = network(item)
+        for (name, way), width, last in zip(sides, item.widths, item.last_widths, strict=True):
+            end = self._end(name, way, item.operand, width, last, item.tile.steps, item.slides)
+            ends.append(end)
+            rate = self.work.memories[inner].transfer_bandwidth
+            if name != inner and rate < math.inf:
+                bursts = slice(3, 6)  # of a DRAM behind it the network knows nothing
+                over = [self._port((inner, direction)), *end[1:]]
+                over[bursts] = 0, 0, 0
+                ends.append(over)
+                self.reals += [rate, 0.0]
+        return ends
+
+    def _port(self, port: Port) -> int:
+        return self.ports.setdefault(port, len(self.ports))
 
     def _feeds(self, item: Compute) -> list[list[int]]:
         """What the array asks of its innermost memories: W, I, O written, O read."""
@@ -265,8 +279,7 @@ class Packed:
         stepwise: bool = False,
     ) -> list[int]:
         memory = self.work.memories[name]
-        port: Port = (name, "read" if memory.one_port else way)
-        number = self.ports.setdefault(port, len(self.ports))
+        number = self._port((name, "read" if memory.one_port else way))
         bursts = memory.bursts
         if stepwise:
             self.reals += (memory.read_bandwidth if way == "read" else memory.write_bandwidth, 0.0)

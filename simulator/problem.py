@@ -14,6 +14,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, axes and memories in the sub-accelerat
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from ..dataflows.accelerator import Memory, SubAccelerator
 from ..ext._mapspace import Kernel
+from ..frontend.errors import InputError
 from ..frontend.nest import DIMS, OPERANDS, LoopNest, OperandBits
 from .mapping import Mapping
 
@@ -50,6 +52,7 @@ class Hardware:
 
     @staticmethod
     def of(sub: SubAccelerator) -> Hardware:
+        """Raises InputError where the mapper does not know how something counts."""
         integers = [
             len(sub.axes),
             len(sub.memories),
@@ -61,6 +64,11 @@ class Hardware:
         ]
         reals = [sub.mac_energy]
         for memory in sub.memories:
+            if memory.transfer_bandwidth < math.inf:
+                raise InputError(
+                    f"{sub.name}: {memory.name}: `transfer_bandwidth` counts where a given mapping "
+                    "is executed, the mapper does not know it; leave it out"
+                )
             integers += _packed_memory(memory, sub)
             reals += [memory.read_bandwidth, memory.write_bandwidth]
             reals += [memory.read_energy, memory.write_energy, memory.transfer_energy]

@@ -37,7 +37,7 @@ AHEAD, FAR_AHEAD = 4, 64
 REDUCED: tuple[Dim, ...] = tuple(dim for dim in DIMS if dim not in RELEVANT["O"])
 
 EventKind = Literal["full", "used", "free"]
-When = Literal["always", "revisit", "repeat"]
+When = Literal["always", "revisit", "repeat", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Wait:
 
     Attributes:
         when: `revisit`, only where partial sums come back; `repeat`, only where moreover the
-            tile before was the same one, whose sums may still be on their way out.
+            tile before was the same one, whose sums may still be on their way out; `whole`, only
+            where a tile comes as a whole, not what is new of one that slides.
     """
 
     event: EventKind
@@ -84,6 +85,8 @@ class Buffer:
         width: bits that an element takes.
         point: temporal loops inside a tile.
         parent: the buffer of the next outer memory, None where that is the DRAM.
+        new: elements of a tile that the one before lacks, where it slides; else all.
+        run: tiles in a row of which only the first comes as a whole; 1 where none slides.
     """
 
     memory: str
@@ -94,10 +97,18 @@ class Buffer:
     width: int
     point: int
     parent: int | None
+    new: int
+    run: int = 1
 
     @property
     def name(self) -> str:
         return f"{self.memory}.{self.operand}"
+
+    @property
+    def bits(self) -> int:
+        """That it takes of its memory; tiles that slide share what they have in common."""
+        whole = 1 + -(-(self.slots - 1) // self.run)
+        return self.width * (whole * self.elements + (self.slots - whole) * self.new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +286,7 @@ class _Lowering:
                 width = self.problem.psum_bits
             doubled = self.mapping.doubled[OPERANDS.index(operand)][level]
             number = len(self.buffers)
+            elements = self.counter.footprint(operand, memory, point.tile)
             self.points.append(point)
             self.buffers.append(
                 Buffer(
@@ -282,12 +294,39 @@ class _Lowering:
                     operand,
                     level,
                     1 + (doubled and replaced(self.counter, operand, level)),
-                    self.counter.footprint(operand, memory, point.tile),
+                    elements,
                     width,
                     self.mapping.hoisted(operand, level),
                     number + 1 if level + 1 < len(levels) else None,
+                    self._new(memory, point, elements),
+                    self._run(point, self.mapping.hoisted(operand, level)),
                 )
             )
+
+    def _new(self, memory: Memory, point: Point, elements: int) -> int:
+        """Elements of a tile of I that the one before lacks, where it slides."""
+        if point.slide is None:
+            return elements
+        outputs, taps, axis = next(pair for pair in PAIRS if point.slide in pair[:2])
+        splits = self.counter.splits[memory.name]
+        o, f = (next(splits[dim].tiles(0, point.tile[dim])) for dim in (outputs, taps))
+        moved = splits[point.slide].unrolled * point.tile[point.slide]
+        first = halo_positions(self.problem.nest, axis, o, f, clip=False)
+        if point.slide == outputs:
+            o = tuple(index + moved for index in o)
+        else:
+            f = tuple(index + moved for index in f)
+        then = halo_positions(self.problem.nest, axis, o, f, clip=False)
+        most = min(len(first), self.problem.nest.input_size[axis])
+        return elements // most * min(most, len(then - first))
+
+    def _run(self, point: Point, inside: int) -> int:
+        """Tiles in a row of which only the first comes as a whole, at least."""
+        if point.slide is None:
+            return 1
+        factor, tile = self.mapping.temporal[inside].factor, point.tile[point.slide]
+        ragged = self.mapping.steps(self.problem.nest, point.slide) % (factor * tile)
+        return 1 if ragged else factor
 
     def _spread(self) -> None:
         """More slots than two where a memory has room to spare.
@@ -309,22 +348,19 @@ class _Lowering:
         """Share what is left of a memory, up to `most` slots each."""
         if memory.size_bits is None or not which:
             return
-        spare = max(0, memory.size_bits - sum(self._held(n) for n in here)) // len(which)
+        spare = max(0, memory.size_bits - sum(self.buffers[n].bits for n in here)) // len(which)
         for number in which:
             buffer = self.buffers[number]
-            slots = min(most, buffer.slots + spare // (buffer.elements * buffer.width))
-            self.buffers[number] = replace(buffer, slots=slots)
+            room = buffer.bits + spare
+            while buffer.slots < most and replace(buffer, slots=buffer.slots + 1).bits <= room:
+                buffer = replace(buffer, slots=buffer.slots + 1)
+            self.buffers[number] = buffer
 
     def _returns(self, number: int) -> bool:
         """Whether partial sums leave a buffer of O and come back."""
         buffer = self.buffers[number]
         outside = self.mapping.temporal[buffer.point :]
         return buffer.operand == "O" and any(loop.dim in REDUCED for loop in outside)
-
-    def _held(self, number: int) -> int:
-        """Bits that a buffer takes of its memory."""
-        buffer = self.buffers[number]
-        return buffer.slots * buffer.elements * buffer.width
 
     def _alternates(self, number: int) -> bool:
         """Whether partial sums return to a buffer of O, but never two tiles later.
@@ -354,13 +390,18 @@ class _Lowering:
         for inside in range(block, len(temporal) + 1):
             here = [n for n, buffer in enumerate(self.buffers) if buffer.point == inside]
             outward = [item for n in here for item in self._leaves(n)]
-            body = (*(self._comes(n) for n in reversed(here)), *body, *outward)
+            body = (*(self._comes(n) for n in self._inward(here)), *body, *outward)
             if inside < len(temporal):
                 loop = temporal[inside]
                 span = self.mapping.tile(self.problem.nest, inside)[loop.dim]
                 steps = self.mapping.steps(self.problem.nest, loop.dim)
                 body = (TileLoop(loop.dim, loop.factor, span, steps, body),)
         return Program(self.problem, self.mapping, tuple(self.buffers), body)
+
+    def _inward(self, here: list[int]) -> list[int]:
+        """Buffers of one point in the order in which they fill: outer levels first."""
+        first = {self.buffers[n].operand for number in here for n in self._filled_before(number)}
+        return sorted(reversed(here), key=lambda n: self.buffers[n].operand not in first)
 
     def _compute(self, inside: int) -> Compute:
         tile = self.mapping.tile(self.problem.nest, inside)
@@ -386,6 +427,9 @@ class _Lowering:
             waits.append(Wait("free", number, 1, "repeat"))
         if buffer.parent is not None and (returns or not outputs):
             waits.append(Wait("full", buffer.parent, 0, "revisit" if outputs else "always"))
+        if not outputs:
+            when: When = "whole" if point.slide else "always"
+            waits += (Wait("full", first, 0, when) for first in self._filled_before(number))
         width = self.problem.psum_bits if outputs else self.problem.bits.of(buffer.operand)
         begin: Literal["refill", "zero"] = "refill" if returns else "zero"
         return Transfer(
@@ -402,6 +446,18 @@ class _Lowering:
             tuple(waits),
             "full",
         )
+
+    def _filled_before(self, number: int) -> list[int]:
+        """Buffers whose current tile comes in first (`Memory.fills_after`)."""
+        buffer = self.buffers[number]
+        memory = next(m for m in self.sub.memories if m.name == buffer.memory)
+        return [
+            other
+            for other, first in enumerate(self.buffers)
+            if first.memory == memory.fills_after
+            and first.operand != "O"
+            and first.point >= buffer.point
+        ]
 
     def _leaves(self, number: int) -> list[Instruction]:
         buffer = self.buffers[number]

@@ -36,9 +36,15 @@ class Issue:
 
     def applies(self, wait: Wait) -> bool:
         """Whether a wait is to be obeyed this time."""
-        return wait.when == "always" or (
-            self.revisit if wait.when == "revisit" else self.revisit and self.repeat
-        )
+        match wait.when:
+            case "always":
+                return True
+            case "revisit":
+                return self.revisit
+            case "repeat":
+                return self.revisit and self.repeat
+            case "whole":
+                return not self.slid
 
 
 def issues(program: Program) -> Iterator[Issue]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from ..dataflows.accelerator import Bursts, Commands, Direction, Memory
 from ..frontend.nest import DIMS, RELEVANT, Dim, Operand
@@ -19,8 +19,9 @@ from .sequencer import Issue
 
 TICKS: Final = 1 << 10  # per cycle
 
-#: (memory, direction); of a memory with one port both directions are `read`.
-Port = tuple[str, Direction]
+#: (memory, direction); of a memory with one port both directions are `read`. `in` and `out` is the
+#: network between the memory and its next outer one.
+Port = tuple[str, Literal["read", "write", "in", "out"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,11 @@ class Workload:
             extents = self.extents(item.operand, memory, item.tile.steps, issue.starts, slid)
             cycles = self._port_cycles(memory, direction, item.operand, extents, width)
             _add(busy, memory, direction, cycles)
-        return Work(0.0, busy)
+            inner, way = network(item)
+            if memory.name != inner:  # what several instances get alike is carried once
+                rate = self.memories[inner].transfer_bandwidth
+                busy[inner, way] = width * math.prod(extents) / rate
+        return Work(0.0, {port: cycles for port, cycles in busy.items() if cycles})
 
     def _port_cycles(
         self,
@@ -239,6 +244,13 @@ def _add(busy: dict[Port, float], memory: Memory, direction: Direction, cycles: 
     if cycles:
         port: Port = (memory.name, "read" if memory.one_port else direction)
         busy[port] = busy.get(port, 0.0) + cycles
+
+
+def network(item: Transfer) -> tuple[str, Literal["in", "out"]]:
+    """The network that a transfer goes over, as a port of the inner memory."""
+    if item.op in ("drain", "store"):
+        return item.source, "out"
+    return item.destination, "in"
 
 
 def footprint(

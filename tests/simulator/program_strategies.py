@@ -27,11 +27,27 @@ def roomy(sub: SubAccelerator) -> SubAccelerator:
 
 
 @st.composite
+def in_turn(draw: st.DrawFn, sub: SubAccelerator) -> SubAccelerator:
+    """The same, or with a memory that fills after another one."""
+    memories = list(sub.memories)
+    pairs = [
+        (number, first.name)
+        for number, memory in enumerate(memories[:-1])
+        for first in memories[:-1]
+        if not set(memory.operands) & set(first.operands)
+    ]
+    if pairs and draw(st.booleans()):
+        number, first = draw(st.sampled_from(pairs))
+        memories[number] = replace(memories[number], fills_after=first)
+    return replace(sub, memories=tuple(memories))
+
+
+@st.composite
 def cases(draw: st.DrawFn, macs: int = 1000) -> tuple[Problem, Mapping]:
     """A random layer on a random array by a random mapping, some of them out of any order."""
     nest = draw(nests(4, sequential=True))
     assume(nest.macs <= macs)
-    sub = roomy(draw(sub_accelerators()))
+    sub = roomy(draw(in_turn(draw(sub_accelerators()))))
     mapping = replace(draw(mappings(nest, sub)), reload=draw(st.booleans()))
     return Problem(nest, OperandBits(8, 8, 8), 24, sub), mapping
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chiploom.dataflows import load_spec
 from chiploom.dataflows.accelerator import Bursts, Cache, Commands, Skew, SubAccelerator
+from chiploom.frontend.errors import InputError
 from chiploom.frontend.nest import DIMS, LoopNest, OperandBits
 from chiploom.simulator.accesses import accesses
 from chiploom.simulator.layers import deployed
@@ -26,7 +27,7 @@ from chiploom.simulator.sequencer import issues
 from chiploom.simulator.workload import Workload, footprint
 
 from .problem_strategies import mappings, nests, sub_accelerators
-from .program_strategies import cases
+from .program_strategies import cases, in_turn
 
 
 @st.composite
@@ -34,9 +35,13 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
     """A random array with latencies, skew, and a DRAM with rows."""
     sub = draw(sub_accelerators())
     memories = [
-        replace(memory, latency=float(draw(st.sampled_from([0, 0, 1, 7]))), size_bits=size)
+        replace(
+            memory,
+            latency=float(draw(st.sampled_from([0, 0, 1, 7]))),
+            size_bits=draw(st.sampled_from([None, 1 << 14])),
+            transfer_bandwidth=draw(st.sampled_from([math.inf, 4.0, 48.0])),
+        )
         for memory in sub.memories[:-1]
-        for size in [draw(st.sampled_from([None, 1 << 14]))]
     ]
     bursts = None
     if draw(st.booleans()):
@@ -59,9 +64,10 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
             st.tuples(st.sampled_from(DIMS), st.integers(1, 3), st.sampled_from([0.0, 2.3]))
         )
         commands = Commands(dim, length, interval, draw(st.integers(0, 4)))
-    return replace(
+    sub = replace(
         sub, memories=(*memories, dram), skew=skew, cycles_per_mac=cycles, commands=commands
     )
+    return draw(in_turn(sub))
 
 
 @st.composite
@@ -247,6 +253,85 @@ def test_one_slot_serialises_loading_and_computing() -> None:
         found[twice] = execute(program).cycles
     # inputs 64 bit / 8 = 8 cycles once, weights 1 cycle a tile, 8 of compute, 32 outputs at last
     assert found == {False: 8 + 4 * (1 + 8) + 32, True: 8 + 1 + 4 * 8 + 32}
+
+
+def test_a_network_carries_every_tile_and_what_leaves() -> None:
+    """As above at half the speed: 16 cycles of inputs, 2 a tile of weights, 64 of outputs."""
+    sub = one_level("single")
+    slow = replace(sub.memories[0], transfer_bandwidth=4.0)
+    nest = LoopNest((1, 1, 4, 1, 1, 8, 1, 1), input_size=(1, 8))
+    problem = Problem(nest, OperandBits(8, 8, 8), 8, replace(sub, memories=(slow, sub.dram)))
+    mapping = Mapping((), (Loop("OX", 8), Loop("K", 4)), ((1,), (1,), (2,)), ((False,),) * 3)
+    timing = execute(lower(problem, mapping))
+    assert timing.cycles == 16 + 4 * (2 + 8) + 64
+    assert timing.port_cycles["buffer", "in"] == 16 + 4 * 2
+    assert timing.port_cycles["buffer", "out"] == 64
+
+
+def test_a_multicast_takes_the_network_once() -> None:
+    """Four PEs get the same 8 inputs of 8 bit over 8 bit per cycle, and their own weights."""
+    sub = one_level("single")
+    each = replace(sub.memories[0], shared=(), transfer_bandwidth=8.0)
+    axes = (replace(sub.axes[0], size=4),)
+    sub = replace(sub, axes=axes, memories=(each, replace(sub.dram, read_bandwidth=math.inf)))
+    nest = LoopNest((1, 1, 4, 1, 1, 8, 1, 1), input_size=(1, 8))
+    problem = Problem(nest, OperandBits(8, 8, 8), 8, sub)
+    mapping = Mapping((Unroll("row", "K", 4),), (Loop("OX", 8),), ((1,),) * 3, ((False,),) * 3)
+    timing = execute(lower(problem, mapping))
+    assert timing.port_cycles["buffer", "in"] == 8 + 4
+    assert timing.port_cycles["buffer", "out"] == 4 * 8
+
+
+@pytest.mark.parametrize(("after", "cycles"), [(None, 4 * (8 + 8)), ("weights", 4 * (1 + 8 + 8))])
+def test_a_memory_fills_after_another(after: str | None, cycles: int) -> None:
+    """By hand: 4 times a weight (1 cycle) and 8 inputs (8 cycles), side by side or in turn."""
+    from chiploom.dataflows.accelerator import Memory
+
+    memories = (
+        Memory("weights", ("W",), None, ("row",), buffering="single", transfer_bandwidth=8.0),
+        Memory(
+            "inputs",
+            ("I",),
+            None,
+            ("row",),
+            buffering="single",
+            transfer_bandwidth=8.0,
+            fills_after=after,
+        ),
+        Memory("outputs", ("O",), None, ("row",), buffering="single"),
+        Memory("dram", ("W", "I", "O"), None, ("row",)),
+    )
+    sub = replace(one_level("single"), memories=memories)
+    nest = LoopNest((1, 1, 1, 4, 1, 8, 1, 1), input_size=(1, 8))
+    problem = Problem(nest, OperandBits(8, 8, 8), 8, sub)
+    mapping = Mapping((), (Loop("OX", 8), Loop("C", 4)), ((1,), (1,), (2,)), ((False,),) * 3)
+    program = lower(problem, mapping)
+    assert execute(program).cycles == execute_plainly(program).cycles == cycles
+
+
+def test_tiles_that_slide_share_a_memory() -> None:
+    """A window of 3 inputs, one of them new: 8 places hold two whole ones and two new ones."""
+    from chiploom.dataflows.accelerator import Memory
+
+    memories = (
+        Memory("window", ("I",), 64, ("row",), sliding=True),
+        Memory("dram", ("W", "I", "O"), None, ("row",)),
+    )
+    sub = replace(one_level("double"), memories=memories)
+    nest = LoopNest((2, 1, 1, 1, 1, 8, 1, 3), input_size=(1, 10))
+    problem = Problem(nest, OperandBits(8, 8, 8), 8, sub)
+    loops = (Loop("FX", 3), Loop("OX", 8), Loop("B", 2))
+    (buffer,) = lower(problem, Mapping((), loops, ((), (1,), ()), ((), (True,), ()))).buffers
+    assert (buffer.slots, buffer.elements, buffer.new, buffer.run) == (4, 3, 1, 8)
+    assert buffer.bits == 8 * (3 + 3 + 1 + 1)
+
+
+def test_the_mapper_refuses_a_network_that_it_does_not_know() -> None:
+    sub = one_level("double")
+    slow = replace(sub, memories=(replace(sub.memories[0], transfer_bandwidth=4.0), sub.dram))
+    nest = LoopNest((1, 1, 4, 1, 1, 8, 1, 1), input_size=(1, 8))
+    with pytest.raises(InputError, match="sub: buffer: `transfer_bandwidth`"):
+        map_nest(Problem(nest, OperandBits(8, 8, 8), 8, slow), "edp", "fast")
 
 
 def one_level(buffering: str) -> SubAccelerator:

@@ -82,9 +82,8 @@ def test_programs_are_what_the_model_counts(case: tuple[Problem, Mapping]) -> No
     problem, mapping = case
     program, evaluation = lower(problem, mapping), Evaluation(problem, mapping)
     for buffer in program.buffers:
-        room = buffer.slots * buffer.elements * buffer.width
         inner = problem.sub.levels(buffer.operand)[buffer.level]
-        assert room == evaluation.tile_bits(buffer.operand, buffer.level, inner)
+        assert buffer.bits == evaluation.tile_bits(buffer.operand, buffer.level, inner)
         assert buffer.slots == 1 or replaced(evaluation.counter, buffer.operand, buffer.level)
     steps, comes, released = 0, Counter[int](), Counter[int]()
     for issue in issues(program):
