@@ -1,4 +1,5 @@
-"""Shape rules for the ``com.microsoft`` domain, and for names that ONNX Runtime adds to others.
+"""Shape rules for the ``com.microsoft`` domain, for names that ONNX Runtime adds to others, and for
+operators that ONNX gives no rule.
 
 Products, convolutions and pooling first; then elementwise operators and normalisation; attention
 is in `microsoft_attention_shapes`.
@@ -247,6 +248,12 @@ def reduced(node: ShapeView) -> list[TensorType]:
 
 
 # Normalisation
+
+
+@shape_rule("GroupNormalization", "MeanVarianceNormalization")
+def same_as_input(node: ShapeView) -> list[TensorType]:
+    """ONNX defines these by a function, whose shapes its inference does not follow."""
+    return [node.type(0)]
 
 
 @shape_rule("LayerNormalization", "SimplifiedLayerNormalization")

@@ -300,6 +300,27 @@ def test_an_old_model_lists_its_weights_as_inputs() -> None:
     assert not network.compute_layers[0].dynamic_weights
 
 
+@pytest.mark.parametrize(
+    "norm",
+    [
+        node("GroupNormalization", ["x", "s", "s"], ["n"], num_groups=2),
+        node("MeanVarianceNormalization", ["x"], ["n"]),
+    ],
+    ids=lambda norm: str(norm.op_type),
+)
+def test_a_normalisation_that_onnx_defines_by_a_function(norm: onnx.NodeProto) -> None:
+    """Its shape is that of its input, and what comes behind it is modelled."""
+    network = load(
+        [norm, node("Conv", ["n", "w"], ["y"])],
+        {"x": (1, 4, 5, 5)},
+        ["y"],
+        [weight("s", (4,)), weight("w", (6, 4, 3, 3))],
+    )
+    assert network.not_modelled == ()
+    assert network.tensors["n"].shape == (1, 4, 5, 5)
+    assert network.macs == 6 * 4 * 9 * 9
+
+
 def test_a_second_shape_rule_is_refused() -> None:
     def rule(view: ShapeView) -> list[TensorType]:
         return [view.type(0)]
