@@ -11,12 +11,14 @@ cdef enum:
     LATENCY, ENERGY, EDP
 
 cdef enum:
-    MAXLINES = 24
-    MAXTABLES = 8
+    MAXLINES = 96
+    MAXTABLES = 28
+    MIXTABLES = 8                 # of them, by lines that tell something of all mappings
     GLANCE = 24                   # closings tried before more weightings are asked for
     MAXASKS = 16                  # mappings remembered to choose weightings by
     MAXSUMS = 1 + 2 * MAXMEM      # sums of cycles: the array's, and of every port
-    PATIENCE = 4                  # weightings in a row that do not help
+    PATIENCE = 2                  # weightings in a row that do not help
+    TABLE_BYTES = 1 << 26         # of all kept tables, beyond the first MIXTABLES
     PLAYS = 256                   # of the game that chooses the next weighting
 
 
@@ -54,7 +56,7 @@ cdef class Certifier:
     cdef Line table_lines[MAXTABLES]  # their weights of energy and cycles
     cdef double table_base[MAXTABLES]
     cdef double link_weights[MAXTABLES][NO][MAXMEM][TERMS]
-    cdef int table_count, asks
+    cdef int table_count, table_limit
     cdef long nodes, node_budget
     cdef Choice trail[NO][MAXMEM]
     cdef int stopped                  # the budget ran out
@@ -63,6 +65,7 @@ cdef class Certifier:
     cdef double share[MAXSUMS]        # weights of the sums of cycles, 1 together
     cdef double asked[MAXASKS][MAXSUMS + 1]  # sums of cycles of the mappings found, their energy last
     cdef int ask_count
+    cdef double last_energy
 
     # -- the objective --------------------------------------------------------------------------
     cdef double objective_of(self, double energy, double cycles) noexcept nogil:
@@ -158,8 +161,7 @@ cdef class Certifier:
             least = fill_best(self.search)
         if least == INFINITY:
             return 0
-        self.keep_table()
-        self.draw_line(least)
+        self.keep_table(least)
         self.line_count += 1
         if not self.open_gap():
             return 1
@@ -191,23 +193,31 @@ cdef class Certifier:
             self.value = value
             memcpy(self.choices, choices, sizeof(self.choices))
 
-    cdef int keep_table(self) except -1:
-        """Remember the present `best`, for `close_gap`, in the place of the oldest if need be."""
-        cdef int k = self.asks % MAXTABLES, x, j
-        cdef double* oldest = self.table[k]
-        self.asks += 1
-        self.table[k] = self.search.best
-        self.search.is_kept = 1
-        if self.table_count == MAXTABLES:
-            self.search.spare = oldest
+    cdef int keep_table(self, double least) except -1:
+        """Remember the present `best`, for `close_gap`; if need be in the place of the one whose line
+        tells least."""
+        cdef int k, x, j, place = self.table_count
+        cdef double bound, weakest = INFINITY
+        cdef Corner at
+        self.draw_line(least)
+        if place == self.table_limit:
+            for k in range(place):
+                bound = self.bound_of(&self.table_lines[k], 1, self.least_energy, self.search.base.array, &at)
+                if bound < weakest:
+                    weakest = bound
+                    place = k
+            if weakest >= self.bound_of(&self.lines[self.line_count], 1, self.least_energy, self.search.base.array, &at):
+                return 0
+            self.search.spare = self.table[place]
         else:
             self.table_count += 1
-        self.draw_line(0)
-        self.table_lines[k] = self.lines[self.line_count]
+        self.table[place] = self.search.best
+        self.search.is_kept = 1
+        self.table_lines[place] = self.lines[self.line_count]
         for x in range(NO):
             for j in range(self.p.levels[x] - 1):
-                weights_of(self.search, x, j, self.link_weights[k][x][j])
-        self.table_base[k] = weighted_base(self.search)
+                weights_of(self.search, x, j, self.link_weights[place][x][j])
+        self.table_base[place] = weighted_base(self.search)
         return 0
 
     cdef int fits_together(self, Choice choices[NO][MAXMEM]) noexcept nogil:
@@ -274,6 +284,7 @@ cdef class Certifier:
         cdef int m
         self.ask_count += 1
         row[MAXSUMS] = sums.energy
+        self.last_energy = sums.energy
         for m in range(self.p.memories - 1, -1, -1):
             row[1 + 2 * m] = inside + (sums.read[m] + (sums.write[m] if self.p.memory[m].one_port else 0)) \
                 / self.p.memory[m].read_bandwidth
@@ -376,6 +387,7 @@ cdef class Certifier:
         cdef int ok, t, stalled = 0
         self.least_energy = larger(least_energy, self.search.base.energy)
         self.least_cycles = larger(least_cycles, self.search.base.array)
+        self.table_limit = MIXTABLES
         self.draw_axes()
         if not self.open_gap():
             return 1
@@ -384,7 +396,7 @@ cdef class Certifier:
             ok = self.ask(&weights)
             if ok < 2:
                 return ok
-        for t in range(2 * rounds):
+        for t in range(rounds if self.objective != LATENCY else 5 * rounds):
             self.bound_of(self.lines, self.line_count, 0, 0, &at)
             self.slope_at(at.energy, at.cycles, &weights)
             ok = self.ask(&weights)
@@ -395,10 +407,70 @@ cdef class Certifier:
                     ok = close_gap(self, GLANCE)
                 if ok:
                     return 2
-            bound = self.bound()
+            bound = self.bound() / self.value  # of the best mapping: either may have moved
             stalled = stalled + 1 if bound < before * (1 + 1e-3) else 0
-            if stalled == PATIENCE:
-                return 1
+            if stalled == (PATIENCE if self.objective != LATENCY else 8 * PATIENCE):
+                break
             before = larger(bound, before)
-            self.play(weights.energy, around_weight(self.search))
+            if self.objective == LATENCY and self.last_energy > 0:
+                # Where the array alone limits, many mappings lie on the line, most of them bad in
+                # what it does not weight: prefer the ones that move little.
+                self.weigh_by(0.3 / (t + 1) * at.cycles / self.last_energy, 1, &weights)
+                self.try_weights(&weights)
+                if not self.open_gap():
+                    return 1
+            self.play(0 if self.objective == LATENCY else weights.energy, around_weight(self.search))
+        return self.ask_ports()
+
+    cdef int ask_ports(self) except -1:
+        """A line for each port that takes too long in a mapping found, alone.
+
+        They tell little of all mappings, but much of those that `close_gap` has begun.
+        """
+        cdef Weights weights
+        cdef double share[MAXSUMS]
+        cdef char limits[MAXSUMS]
+        cdef int i, k, ok, asks = self.ask_count
+        cdef long bytes = self.search.total_states * self.search.lat.points * sizeof(double)
+        self.table_limit = MAXTABLES
+        if TABLE_BYTES // bytes < MAXTABLES:
+            self.table_limit = MIXTABLES + <int>(TABLE_BYTES // bytes)
+            if self.table_limit > MAXTABLES:
+                self.table_limit = MAXTABLES
+        memcpy(share, self.share, sizeof(share))
+        if self.objective != LATENCY:
+            self.weigh_by(1, 0, &weights)
+            ok = self.ask(&weights)
+            if ok < 2:
+                return ok
+        memset(limits, 0, sizeof(limits))
+        for i in range(asks if asks < MAXASKS else MAXASKS):
+            for k in range(1, 1 + 2 * self.p.memories):
+                if self.asked[i][k] > 0.5 * self.value:
+                    limits[k] = 1
+        for k in range(1, 1 + 2 * self.p.memories):
+            if limits[k] and self.table_count < self.table_limit:
+                memset(self.share, 0, sizeof(self.share))
+                self.share[k] = 1
+                self.weigh_by(0, 1, &weights)
+                memcpy(self.share, share, sizeof(share))
+                ok = self.ask(&weights)
+                if ok < 2:
+                    return ok
         return 1
+
+    cdef int try_weights(self, Weights* weights) except -1:
+        """Take a mapping that is best under a weighting, for its own sake."""
+        cdef Choice choices[NO][MAXMEM]
+        cdef Sums sums
+        self.search.weights = weights[0]
+        self.search.fresh()
+        with nogil:
+            weigh(self.search)
+            fill_best(self.search)
+        trace_back(self.search, choices)
+        sums_of(self.search, choices, &sums)
+        self.remember(&sums)
+        if self.fits_together(choices):
+            self.take(choices, &sums)
+        return 0

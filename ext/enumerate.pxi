@@ -34,7 +34,8 @@ cdef int ruled_out(Certifier self, Partial* state, long row) noexcept nogil:
         lines[k].energy = self.table_lines[k].energy
         lines[k].cycles = self.table_lines[k].cycles
         lines[k].least = state.weighted[k] + rest + self.table_base[k]
-        if self.bound_of(&lines[k], 1, self.least_energy, cycles, &at) >= limit:  # mostly one will do
+        # Mostly one line will do, and mostly the one that did last time.
+        if self.bound_of(&lines[k], 1, self.least_energy, cycles, &at) >= limit:
             return 1
     return self.bound_of(lines, count, self.least_energy, cycles, &at) >= limit
 
@@ -143,6 +144,7 @@ cdef void try_one(Certifier self, Partial* state, int x, int j, int v, int whole
         terms.parent_write = t[6]
         terms.folds = t[7]
     more = state[0]
+    more.used[link.child] += held
     more.a = a
     more.b = b
     more.c = c
@@ -151,7 +153,6 @@ cdef void try_one(Certifier self, Partial* state, int x, int j, int v, int whole
         more.weighted[k] += weighted_terms(self.link_weights[k][x][j], &terms)
     if ruled_out(self, &more, row):
         return
-    more.used[link.child] += held
     add_terms(self.p, x, j, &terms, &more.sums)
     more.last = x if slide < 0 else NO
     self.trail[x][j].at = at

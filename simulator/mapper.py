@@ -49,7 +49,7 @@ class Effort:
 EffortName = Literal["fast", "normal", "thorough"]
 EFFORTS: Final[dict[EffortName, Effort]] = {
     "fast": Effort(cells=10_000, rounds=3, nodes=200),
-    "normal": Effort(cells=30_000, rounds=6, nodes=4_000),
+    "normal": Effort(cells=30_000, rounds=6, nodes=20_000),
     "thorough": Effort(cells=600_000, rounds=12, nodes=20_000),
 }
 
