@@ -1,0 +1,1 @@
+"""Which layer runs on which sub-accelerator, and when."""
