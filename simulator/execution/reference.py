@@ -15,6 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.shape_inference import InferenceError, infer_shapes
 
+from ...frontend.passes.fold import RANDOM
 from ...frontend.program import Node, Program
 from .errors import NotExecutableError, WiringError
 
@@ -37,13 +38,14 @@ class Reference:
     Attributes:
         nodes: by name.
         makers: by tensor, the node that writes it.
-        fixed: values of what is there before the network runs.
+        static, fixed: what is there before the network runs, and its values.
     """
 
     def __init__(self, program: Program, model: ModelProto) -> None:
         self.program = program
         self.nodes = {node.name: node for node in program.nodes}
         self.makers = program.producers()
+        self.static = _static(program)
         self.fixed: dict[str, Array] = dict(program.constants)
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
         for node in model.graph.node:
@@ -62,7 +64,17 @@ class Reference:
 
     def is_static(self, tensor: str) -> bool:
         """Whether a tensor is fixed before the network runs."""
-        return tensor in self.program.static
+        return tensor in self.static
+
+
+def _static(program: Program) -> frozenset[str]:
+    """Tensors that weights alone determine; of CastLike, the second input gives only its type."""
+    static = set(program.static)
+    for node in program.nodes:
+        data = node.inputs[:1] if node.is_op("CastLike") else tuple(node.reads())
+        if data and node.op not in RANDOM and static.issuperset(data):
+            static.update(node.writes())
+    return frozenset(static)
 
 
 def _has_data(tensor: TensorProto) -> bool:
@@ -122,7 +134,7 @@ class Scope:
             raise WiringError(f"it needs {tensor!r}, which is not among its inputs")
         self.admit(node)
         self._quantizers += node.op == "QuantizeLinear"
-        values = [self.value(name) if name else None for name in node.inputs]
+        values = [self._input(node, position) for position in range(len(node.inputs))]
         self._quantizers -= node.op == "QuantizeLinear"
         if node.op == "QuantizeLinear" and node.name not in self.covered:
             self._check_rounding(node, values)
@@ -133,6 +145,12 @@ class Scope:
                 self.known[name] = value
         self.done.add(node.name)
         return self.known[tensor] if tensor in self.known else self.reference.fixed[tensor]
+
+    def _input(self, node: Node, position: int) -> Array | None:
+        if node.is_op("CastLike") and position == 1:  # only its type counts
+            element = self.reference.program.type_of(node.inputs[1]).element
+            return np.empty(0, helper.tensor_dtype_to_np_dtype(element))
+        return self.optional(node, position)
 
     def admit(self, node: Node) -> None:
         """Raises WiringError unless a node is the layer's work, or nobody's."""

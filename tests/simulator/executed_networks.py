@@ -65,10 +65,7 @@ class Network:
             )
             for name, array in self.inputs.items()
         ]
-        outputs = [
-            helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None)
-            for name in self.outputs
-        ]
+        outputs = [helper.make_empty_tensor_value_info(name) for name in self.outputs]
         graph = helper.make_graph(
             self.nodes,
             "net",
@@ -78,7 +75,6 @@ class Network:
         )
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
         made.ir_version = 10
-        made = onnx.shape_inference.infer_shapes(made, strict_mode=True)
         assert isinstance(made, onnx.ModelProto)
         return made
 
@@ -326,8 +322,83 @@ def integers() -> Network:
     return n
 
 
+def operators() -> Network:
+    """Vector and move layers of many kinds around convolutions; outputs that are views."""
+    n = Network(exact=False, scale=0.25)
+    x = n.input("x", 1, 4, 6, 6)
+    a = n.op("PRelu", conv(n, x, 8, 4, 3, 3, pads=[1, 1, 1, 1]), n.data(8, 1, 1))
+    g = n.op("GroupNormalization", a, n.data(8), n.data(8), num_groups=2)
+    i = n.op("InstanceNormalization", a, n.data(8), n.data(8))
+    d = n.op("DepthToSpace", n.op("Add", g, i), blocksize=2)
+    r = n.op("Pad", d, np.array([0, 0, 1, 1, 0, 0, 1, 1]), mode="reflect")
+    r = n.op("AveragePool", conv(n, r, 4, 2, 3, 3, strides=[2, 2]), kernel_shape=[2, 2])
+    r = n.op("Transpose", r, perm=[0, 2, 3, 1])
+    m = n.op("ReduceMean", r, np.array([1, 2]), keepdims=0)
+    values, places = n.op("TopK", m, np.array([2]), outputs=2)
+    over = n.op("Greater", r, n.op("Expand", m, np.array([1, 5, 5, 4])))
+    w = n.op("Where", over, r, n.op("Neg", r))
+    norm, mean, _ = n.op("LayerNormalization", w, n.data(4), n.data(4), outputs=3)
+    t = n.op("Tile", norm, np.array([1, 1, 2, 1]))
+    t = n.op("Gather", t, np.array([4, 0, 2]), axis=1)
+    c = n.op("Cast", n.op("ArgMax", t, axis=3, keepdims=0), to=TensorProto.FLOAT)
+    k = n.op("Concat", n.op("MatMul", t, n.data(4, 3)), t, n.op("Unsqueeze", c, np.array([3])),
+             axis=3)  # fmt: skip
+    k = n.op("Sigmoid", n.op("MatMul", k, n.data(8, 2)))
+    n.outputs = [places, values, mean, k, n.op("Flatten", t), n.op("Transpose", k)]
+    return n
+
+
+def attention() -> Network:
+    """The attention of a decoder: a mask, heads with shared keys, a cache, rotated queries."""
+    n = Network(exact=False, scale=0.25)
+    x, past = n.input("x", 1, 3, 8), n.input("past", 1, 2, 4, 2)
+    q = n.op("Reshape", n.op("MatMul", x, n.data(8, 8)), np.array([1, 3, 4, 2]))
+    k, v = (
+        n.op("Transpose", n.op("Reshape", n.op("MatMul", x, n.data(8, 4)), np.array([1, 3, 2, 2])),
+             perm=[0, 2, 1, 3])
+        for _ in range(2)
+    )  # fmt: skip
+    q = n.op("Transpose", q, perm=[0, 2, 1, 3])
+    a, b = n.op("Split", q, outputs=2, axis=3, num_outputs=2)
+    cos, sin = n.data(3, 2), n.data(3, 2)
+    turned = n.op("Concat", n.op("Neg", b), a, axis=3)
+    q = n.op("Add", n.op("Mul", q, cos), n.op("Mul", turned, sin))
+    k = n.op("Concat", past, k, axis=2)
+    five = np.array([1, 2, 2, 7, 2])
+    keys = n.op("Reshape", n.op("Expand", n.op("Unsqueeze", k, np.array([2])), five),
+                np.array([1, 4, 7, 2]))  # fmt: skip
+    v = n.op("Concat", n.data(1, 2, 4, 2), v, axis=2)
+    values = n.op("Reshape", n.op("Expand", n.op("Unsqueeze", v, np.array([2])), five),
+                  np.array([1, 4, 7, 2]))  # fmt: skip
+    s = n.op("MatMul", q, n.op("Transpose", keys, perm=[0, 1, 3, 2]))
+    mask = np.triu(np.full((3, 7), -100, np.float32), 5)
+    s = n.op("Softmax", n.op("Add", n.op("Div", s, np.array(1.5, np.float32)), mask))
+    y = n.op("Transpose", n.op("MatMul", s, values), perm=[0, 2, 1, 3])
+    y = n.op("MatMul", n.op("Reshape", y, np.array([1, 3, 8])), n.data(8, 8))
+    n.outputs = [n.op("RMSNormalization", n.op("Add", y, x), n.data(8)), k, v]
+    n.opset = 23
+    return n
+
+
+def shared() -> Network:
+    """Tensors with several readers: a layer read three times, weights used twice, outputs on the
+    way, a product of a tensor with itself, weights computed from weights."""
+    n = Network()
+    x = n.input("x", 2, 3, 4, 4)
+    w = n.op("Mul", n.data(3, 3, 3, 3), n.data(3, 1, 1, 1))
+    a = n.op("Conv", x, w, pads=[1, 1, 1, 1])
+    b = n.op("Conv", n.op("Relu", a), w, pads=[1, 1, 1, 1])
+    c = n.op("Sub", n.op("Max", a, b), n.op("Abs", a))
+    d = n.op("Reshape", n.op("Clip", c, "", np.array(9, np.float32)), np.array([2, 12, 4]))
+    e = n.op("MatMul", d, n.op("Transpose", d, perm=[0, 2, 1]))
+    f = n.op("Gemm", n.op("Squeeze", n.op("Slice", e, *map(np.array, ([0], [1]))), np.array([0])),
+             n.data(5, 12), n.data(12, 5), transB=1, beta=0.5, alpha=2.0)  # fmt: skip
+    n.outputs = [b, c, e, f, n.op("Identity", a)]
+    return n
+
+
 NETWORKS: dict[str, Callable[[], Network]] = {
     build.__name__: build
     for build in (residual, mobile, u_net, transposed, encoder, recurrent, signal, volume, groups,
-                  products, quantized, integers)
+                  products, quantized, integers, operators, attention, shared)
 }  # fmt: skip
