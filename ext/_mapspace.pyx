@@ -166,7 +166,7 @@ cdef class Kernel:
         for k in range(floors.shape[0]):
             cycles = floors[k, 1]
             for m in range(self.p.memories):
-                cycles = larger(cycles, port_time(&self.p.memory[m], floors[k, 2 + 2 * m], floors[k, 3 + 2 * m]))
+                cycles = larger(cycles, least_time(&self.p.memory[m], floors[k, 2 + 2 * m], floors[k, 3 + 2 * m]))
             values[k] = c.objective_of(floors[k, 0], cycles)
             slowest[k] = cycles
         return found, times

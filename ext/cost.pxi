@@ -183,7 +183,7 @@ cdef void least_sums(Problem* p, Space* s, Sums* out) noexcept nogil:
     """What no mapping with this spatial part is below: every link at the tile of the whole nest.
 
     A larger tile moves no more bits, and where a link's first or last tile leaves a port's load it
-    counts in `around` instead. So cycles are no fewer than the largest of these sums.
+    counts in `around` instead. So cycles are no fewer than any port's `least_time`.
     """
     cdef int x, j, d
     cdef Point whole
@@ -202,6 +202,14 @@ cdef void least_sums(Problem* p, Space* s, Sums* out) noexcept nogil:
             terms_of(p, x, j, &fixed, &base, 0, &terms)
             terms.serial = 0
             add_terms(p, x, j, &terms, out)
+
+
+cdef double least_time(Memory* memory, double read, double write) noexcept nogil:
+    """Cycles that `least_sums` take at a memory's ports: `around` counts a tile of a single port at
+    the bandwidth of its direction."""
+    if memory.one_port:
+        return (read + write) / larger(memory.read_bandwidth, memory.write_bandwidth)
+    return larger(read / memory.read_bandwidth, write / memory.write_bandwidth)
 
 
 cdef double port_time(Memory* memory, double read, double write) noexcept nogil:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, event, given, settings
@@ -11,11 +13,11 @@ from hypothesis import strategies as st
 from chiploom.frontend.nest import DIMS, Dim, LoopNest, OperandBits
 from chiploom.simulator import NoMappingError, Objective, Problem, evaluate, map_nest
 from chiploom.simulator.exhaustive import loop_orders, mappings
-from chiploom.simulator.mapper import TOLERANCE, tile_candidates, value_of
+from chiploom.simulator.mapper import TOLERANCE, survey, tile_candidates, value_of
 from chiploom.simulator.mapping import Mapping, check
 from chiploom.simulator.spatial import unrollings
 
-from .problem_strategies import sub_accelerators
+from .problem_strategies import nests, sub_accelerators
 
 
 @st.composite
@@ -78,3 +80,45 @@ def test_optimum_equals_enumeration_on_random_accelerators(data: st.DataObject) 
     leakage = data.draw(st.sampled_from([0.0, 3.0]))
     objective = data.draw(st.sampled_from(["latency", "energy", "edp"]))
     compare(Problem(nest, OperandBits(8, 8, 8), 24, sub, leakage), objective, 8000)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_mapping_is_below_the_floor_of_its_spatial_part(data: st.DataObject) -> None:
+    nest, sub = data.draw(nests(2, sequential=True)), data.draw(sub_accelerators())
+    problem = Problem(nest, OperandBits(8, 8, 8), 24, sub)
+    surveyed = survey(problem, "edp")
+    place = data.draw(st.integers(0, len(surveyed.spatials) - 1))
+    spatial = surveyed.spatials[place]
+    probe = Mapping.in_space(spatial)
+    sizes = [tile_candidates(probe.steps(nest, dim), 40) for dim in DIMS]
+    row = surveyed.floors[place : place + 1]
+    cycles, energy = (problem.kernel.bounds(row, number, 0.0)[0][0] for number in (0, 1))
+    surveyed.look(problem, place, "edp")
+    looked = surveyed.raised[place, 0]
+    assert looked >= energy
+    for mapping in itertools.islice(mappings(problem, spatial, sizes), 2000):
+        cost = evaluate(problem, mapping)
+        assert cost.cycles >= cycles
+        assert cost.energy >= energy * (1 - TOLERANCE)
+        assert cost.overflow is not None or cost.energy >= looked * (1 - TOLERANCE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_shared_survey_changes_nothing(data: st.DataObject) -> None:
+    """Problems that differ in bandwidths use what the ones before them looked at."""
+    nest, sub = data.draw(nests(4)), data.draw(sub_accelerators())
+    objective = data.draw(st.sampled_from(["energy", "edp"]))
+    surveyed = None
+    for factor in data.draw(
+        st.lists(st.sampled_from([0.25, 0.5, 1.0, 3.0]), min_size=2, max_size=4)
+    ):
+        memories = tuple(replace(m, read_bandwidth=m.read_bandwidth * factor) for m in sub.memories)
+        problem = Problem(nest, OperandBits(8, 8, 8), 24, replace(sub, memories=memories), 2.0)
+        surveyed = surveyed or survey(problem, objective)
+        try:
+            alone = map_nest(problem, objective)
+        except NoMappingError:
+            return
+        assert map_nest(problem, objective, surveyed=surveyed) == alone
