@@ -111,6 +111,8 @@ class Memory:
         sliding: of a tile of I that moves along one of OY, OX, FY, FX only the new positions
             are fetched.
         complete_outputs: partial sums never leave (output-stationary).
+        swaps_with: a memory that this one changes roles with between layers, so that outputs that
+            lie here are the next layer's inputs there.
         tiled: for an operand, the dims that its tile here may span in time; None is all.
         area_mm2, leakage_mw: of all instances together.
         source: where energy and area come from.
@@ -135,6 +137,7 @@ class Memory:
     source: str = ""
     latency: float = 0.0
     bursts: Bursts | None = None
+    swaps_with: str = ""
     transfer_bandwidth: float = math.inf
     fills_after: str | None = None
 
@@ -223,6 +226,7 @@ class SubAccelerator:
         vector: its vector unit.
         mac_area_mm2, mac_leakage_mw: of the whole array.
         parameters: the template's parameters as resolved, for the report.
+        dram_reserved: its bandwidth of the DRAM is its own, whatever other sub-accelerators do.
     """
 
     name: str
@@ -238,6 +242,7 @@ class SubAccelerator:
     mac_leakage_mw: float = 0.0
     mac_source: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    dram_reserved: bool = False
     commands: Commands | None = None
 
     @property
@@ -252,6 +257,21 @@ class SubAccelerator:
     def levels(self, operand: Operand) -> tuple[Memory, ...]:
         """The memories that hold an operand, innermost first, the DRAM last."""
         return tuple(memory for memory in self.memories if operand in memory.operands)
+
+    def keeper(self, operand: Operand) -> Memory | None:
+        """Where a layer's output (O) can stay to be the next one's input (I).
+
+        The outermost memory on chip that holds both for all PEs, or two such memories that swap
+        their roles; None where there is neither.
+        """
+        shared = [m for m in reversed(self.memories[:-1]) if self.instances(m) == 1]
+        for memory in shared:
+            if {"I", "O"} <= set(memory.operands):
+                return memory
+            other = next((m for m in shared if m.name == memory.swaps_with), None)
+            if other is not None:
+                return memory if operand in memory.operands else other
+        return None
 
     def instances(self, memory: Memory) -> int:
         """How often a memory exists: once for every index of the axes that do not share it."""

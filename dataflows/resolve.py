@@ -164,6 +164,7 @@ def _memory(stated: MemoryModel, axes: tuple[Axis, ...], chip: Chip) -> Memory:
         buffering=stated.buffering,
         sliding=stated.sliding,
         complete_outputs=stated.complete_outputs,
+        swaps_with=stated.swaps_with,
         transfer_bandwidth=(stated.transfer_bandwidth or UNLIMITED).per_cycle(chip.clock_hz),
         fills_after=stated.fills_after,
         tiled=dict(stated.tiled),

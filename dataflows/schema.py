@@ -152,6 +152,7 @@ class MemoryModel(Strict):
     buffering: Buffering = "double"
     sliding: StrictBool = False
     complete_outputs: StrictBool = False
+    swaps_with: StrictStr = ""
     tiled: dict[Operand, Dims] = {}
     type: Literal["auto", "registers", "sram"] = "auto"
     access_width: Size | None = None
@@ -317,6 +318,7 @@ class SubModel(Strict):
     name: Name
     template: StrictStr | None = None
     parameters: dict[StrictStr, Any] = {}
+    dram_bandwidth: Rate | None = None
     axes: list[Any] | None = None
     memories: list[Any] | dict[StrictStr, dict[StrictStr, Any]] | None = None
     precision: dict[StrictStr, Any] | None = None

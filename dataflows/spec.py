@@ -10,6 +10,7 @@ from typing import Any, Final
 from .accelerator import Accelerator, SubAccelerator
 from .checks import check, check_dram
 from .document import Document, Where, read_document
+from .dram_shares import check_shares, with_shares
 from .errors import DerivationError, SpecError, suggest
 from .parameters import resolve
 from .resolve import Chip, build, dram_energy
@@ -64,12 +65,16 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
     chip = Chip(model.clock, technology, model.dram, energy)
     reader = _Reader(document, chip, base, problems)
     subs = [reader.read(stated, number) for number, stated in enumerate(model.sub_accelerators)]
+    parts = [stated.dram_bandwidth for stated in model.sub_accelerators]
+    for where, message in check_shares(parts, model.dram.bandwidth, model.clock):
+        problems.append(document.problem(where, message))
     if problems:
         raise SpecError(problems)
+    built = tuple(sub for sub in subs if sub is not None)
     return Accelerator(
         name=name,
         clock_hz=model.clock,
-        sub_accelerators=tuple(sub for sub in subs if sub is not None),
+        sub_accelerators=with_shares(built, parts, model.clock),
         node_nm=model.technology.node if model.technology else None,
         description=model.description.strip(),
         source=model.source.strip(),
@@ -216,7 +221,9 @@ class _Reader:
                 "`precision`, `vector`); add one",
             )
             return None
-        raw = stated.model_dump(exclude_unset=True, exclude={"name", "template", "parameters"})
+        raw = stated.model_dump(
+            exclude_unset=True, exclude={"name", "template", "parameters", "dram_bandwidth"}
+        )
         return _Draft(INLINE, raw, self.document, place)
 
     def from_template(self, name: str, stated: SubModel, place: Where) -> _Draft | None:

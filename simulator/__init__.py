@@ -8,7 +8,8 @@ from .mapper import Mapped, map_nest
 from .mapping import Loop, Mapping, Unroll
 from .problem import Problem
 from .result import Fidelity, LayerResult, ModelSummary, Objective, Result, SpecSummary
-from .simulate import Progress, simulate
+from .scheduling.costs import Progress, Work
+from .simulate import simulate
 from .sweep import Sweep, SweepCounts, sweep
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Sweep",
     "SweepCounts",
     "Unroll",
+    "Work",
     "evaluate",
     "map_nest",
     "roofline",

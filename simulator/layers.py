@@ -10,7 +10,9 @@ from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLay
 from ..frontend.nest import DIMS, LoopNest, Operand, OperandBits
 from .bounds import roofline
 from .cache import MappingCache
+from .cost import Evaluation
 from .mapper import EffortName
+from .mapping import Mapping
 from .packing import execute
 from .problem import Hardware, Problem
 from .program import lower as lower_program
@@ -29,6 +31,9 @@ class LayerCost:
         energy: pJ by component.
         traffic: bits by (memory, operand, `read` or `write`).
         bound: `compute`, `vector` or `memory:<level>`.
+        fused_bits: of the DRAM's traffic of I, what fused work reads.
+        room: bits that the layer's tiles leave free where its input and where its output can stay
+            on chip (`SubAccelerator.keeper`).
         leakage: pJ per cycle; energy holds no leakage yet, `result` adds it.
         Others as of `LayerResult`.
     """
@@ -39,6 +44,8 @@ class LayerCost:
     traffic: Traffic
     bound: str
     leakage: float
+    room: tuple[int, int] = (0, 0)
+    fused_bits: int = 0
     macs: int = 0
     mapping: str = ""
     optimal: bool = False
@@ -88,6 +95,7 @@ class LayerCost:
             energy=energy,
             traffic=traffic,
             bound=bound,
+            fused_bits=extra,
             fused=tuple(work.work.op for work in layer.fused),
         )
 
@@ -182,12 +190,14 @@ def compute_cost(
         read, written, network = least.read_bits, least.write_bits, 0.0
         bound = f"memory:{sub.dram.name}" if least.memory_bound else "compute"
         cycles, text, optimal, lower = least.cycles, "", False, least.of(objective)
+        room = (0, 0)
     else:
         found = cache.map(problem, objective, effort)
         cost = found.cost
         read, written, network = cost.read_bits, cost.write_bits, cost.network_energy
         text, optimal, lower = found.mapping.describe(sub), found.optimal, found.lower_bound
         cycles, limit = cost.cycles, cost.bound
+        room = room_beside(problem, found.mapping)
         if fidelity == "cycle":
             timing = execute(lower_program(problem, found.mapping))
             cycles, limit = timing.cycles, timing.bound
@@ -205,11 +215,41 @@ def compute_cost(
         traffic,
         bound,
         problem.leakage,
+        room,
+        0,
         problem.nest.macs,
         text,
         optimal,
         lower,
     )
+
+
+def room_beside(problem: Problem, mapping: Mapping) -> tuple[int, int]:
+    """Bits that a mapping's tiles leave free where inputs, and where outputs, can stay."""
+    taken = Evaluation(problem, mapping)
+
+    def free(operand: Operand) -> int:
+        keeper = problem.sub.keeper(operand)
+        if keeper is None or keeper.size_bits is None:
+            return 0
+        return keeper.size_bits - sum(
+            taken.tile_bits(other, level, memory)
+            for other in keeper.operands
+            for level, memory in enumerate(problem.sub.levels(other))
+            if memory.name == keeper.name
+        )
+
+    return free("I"), free("O")
+
+
+def room_while_streaming(sub: SubAccelerator) -> tuple[int, int]:
+    """The same for a layer without a loop nest: half of the memory, the rest streams."""
+
+    def free(operand: Operand) -> int:
+        keeper = sub.keeper(operand)
+        return 0 if keeper is None else (keeper.size_bits or 0) // 2
+
+    return free("I"), free("O")
 
 
 def streamed_cost(
@@ -247,8 +287,15 @@ def streamed_cost(
         traffic,
         "vector" if cycles > busy else f"memory:{sub.dram.name}",
         leakage_per_cycle(accelerator),
+        room_while_streaming(sub),
         fused=tuple(item.work.op for item in fused),
     )
+
+
+def tensor_bits(graph: LayerGraph, name: str, widest: int) -> int:
+    """Bits of a tensor as deployed on a datapath of some width."""
+    tensor = graph.tensors[name]
+    return tensor.elements * min(tensor.bits, widest)
 
 
 def _deployed_bits(

@@ -40,6 +40,8 @@ class LayerResult:
             (cycles, pJ, or cycles x pJ).
         fused: operators executed on its outputs.
         note: an assumption that holds for this layer alone.
+        frame: of its network.
+        stays: its first input stayed on chip.
     """
 
     name: str
@@ -61,6 +63,8 @@ class LayerResult:
     lower_bound: float = 0.0
     fused: tuple[str, ...] = ()
     note: str = ""
+    frame: int = 0
+    stays: bool = False
 
     @property
     def energy_pj(self) -> float:
@@ -104,11 +108,39 @@ class SpecSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleSummary:
+    """How layers were assigned and scheduled, where that was asked for.
+
+    Attributes:
+        algorithm: that found it. goal: what it minimised: `makespan`, `energy` or `edp`.
+        value: of the goal: cycles, pJ, or pJ x cycles.
+        lower_bound: no schedule has a smaller value; optimal: the value meets it.
+        latency_bound: cycles that were granted, None where none were stated.
+        leakage_pj: of the whole chip over the makespan; not part of any layer's energy.
+        utilization: by sub-accelerator, share of the makespan that it worked.
+        dram: (cycle, bits per cycle that the DRAM moves on average from there on), by time.
+        notes: remarks of the scheduler.
+    """
+
+    algorithm: str
+    goal: str
+    value: float
+    lower_bound: float
+    optimal: bool
+    latency_bound: int | None
+    leakage_pj: float
+    utilization: Mapping[str, float]
+    dram: tuple[tuple[int, float], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A simulation of one or more networks on an accelerator.
 
-    Layers run one after the other in the order given; `start_cycle` of each is the sum of the
-    cycles before it.
+    Attributes:
+        layers: in the order in which they start. Without a schedule they run one after the other.
+        schedule: how they were scheduled, None where they were not.
     """
 
     models: tuple[ModelSummary, ...]
@@ -116,6 +148,7 @@ class Result:
     objective: Objective
     fidelity: Fidelity
     layers: tuple[LayerResult, ...]
+    schedule: ScheduleSummary | None = None
 
     @property
     def cycles(self) -> int:
@@ -165,6 +198,8 @@ class Result:
         for layer in self.layers:
             for component, energy in layer.energy_by_component.items():
                 total[component] = total.get(component, 0.0) + energy
+        if self.schedule is not None and self.schedule.leakage_pj:
+            total["leakage"] = total.get("leakage", 0.0) + self.schedule.leakage_pj
         return dict(sorted(total.items()))
 
     def to_json(self) -> dict[str, Any]:
@@ -203,6 +238,7 @@ class Result:
                 "coverage": self.coverage,
             },
             "layers": [_layer_json(layer) for layer in self.layers],
+            "schedule": None if self.schedule is None else _schedule_json(self.schedule),
             "energy_by_component": self.energy_by_component,
             "area_by_component": dict(self.spec.area_by_component),
             "not_modelled": [
@@ -243,4 +279,21 @@ def _layer_json(layer: LayerResult) -> dict[str, Any]:
         "lower_bound": layer.lower_bound,
         "fused": list(layer.fused),
         "note": layer.note,
+        "frame": layer.frame,
+        "stays": layer.stays,
+    }
+
+
+def _schedule_json(schedule: ScheduleSummary) -> dict[str, Any]:
+    return {
+        "algorithm": schedule.algorithm,
+        "goal": schedule.goal,
+        "value": schedule.value,
+        "lower_bound": schedule.lower_bound,
+        "optimal": schedule.optimal,
+        "latency_bound": schedule.latency_bound,
+        "leakage_pj": schedule.leakage_pj,
+        "utilization": dict(schedule.utilization),
+        "dram": [list(entry) for entry in schedule.dram],
+        "notes": list(schedule.notes),
     }

@@ -1,18 +1,14 @@
-"""Networks on an accelerator: every layer mapped and costed, one after the other."""
+"""Networks on an accelerator: every layer mapped and costed, in turn or as scheduled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import Final
 
 from ..dataflows.accelerator import Accelerator, SubAccelerator
-from ..frontend.graph import ComputeLayer, Layer, LayerGraph
-from ..frontend.nest import LoopNest, OperandBits
+from ..frontend.graph import LayerGraph
 from .cache import MappingCache
-from .errors import NoMappingError
-from .layers import LayerCost, compute_cost, problem_of, streamed_cost
 from .mapper import EffortName
-from .problem import Problem
 from .result import (
     Fidelity,
     LayerResult,
@@ -21,63 +17,92 @@ from .result import (
     Result,
     SpecSummary,
 )
-from .threads import completed
+from .scheduling.costs import Progress, Work, layer_costs, map_all, system_of
+from .scheduling.instance import Algorithm, Goal
+from .scheduling.outcome import layer_results, summary_of
 
-#: done, total, name of the layer just finished
-Progress = Callable[[int, int, str], None]
+GOALS: Final[dict[Objective, Goal]] = {"latency": "makespan", "energy": "energy", "edp": "edp"}
 
 
 def simulate(
-    graphs: LayerGraph | Sequence[LayerGraph],
+    graphs: LayerGraph | Work | Sequence[LayerGraph | Work],
     accelerator: Accelerator,
     *,
     objective: Objective = "edp",
     fidelity: Fidelity = "analytic",
     effort: EffortName = "normal",
+    schedule: Algorithm | None = None,
+    latency_bound: int | None = None,
+    seconds: float = 20.0,
     cache: MappingCache | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Cost of one or more networks, layer by layer in topological order.
+    """Cost of one or more networks.
 
-    Every layer starts with its inputs in DRAM and leaves its output there. Of several
-    sub-accelerators each layer takes the one that is best by the objective.
+    On one sub-accelerator layers run one after the other in topological order, networks in the
+    order given; every layer starts with its inputs in DRAM and leaves its output there. On several
+    ones, or where anything is asked that needs it (a schedule, a bound, frames), layers are
+    assigned and scheduled (`scheduling`).
 
     Args:
-        objective: what the mapper minimises for every layer.
-        fidelity: `analytic`, or `roofline` for bounds that no mapping can beat.
+        graphs: networks, or `Work`s: networks with frames, priority and deadline.
+        objective: what the mapper minimises for every layer, and the scheduler for all of them.
+        fidelity: `analytic`; `cycle` executes tile programs; `roofline` gives bounds that no
+            mapping can beat.
         effort: how fine the mapspace is, and how long the mapper works on a proof.
+        schedule: the scheduler's algorithm.
+        latency_bound: cycles by which all has to end; then energy is minimised.
+        seconds: that the scheduler may take.
         cache: mappings of earlier and later runs; one of its own by default. The result does not
             depend on what it holds.
         progress: called after every distinct layer.
 
     Raises:
         NoMappingError: a layer fits no sub-accelerator.
+        InfeasibleError: no schedule meets the bound or the deadlines.
     """
-    networks = [graphs] if isinstance(graphs, LayerGraph) else list(graphs)
+    given = [graphs] if isinstance(graphs, LayerGraph | Work) else list(graphs)
+    works = [entry if isinstance(entry, Work) else Work(entry) for entry in given]
     cache = MappingCache() if cache is None else cache
-    mapped = _map_all(networks, accelerator, objective, fidelity, effort, cache, progress)
-    results: list[LayerResult] = []
-    cycle = 0
-    for graph in networks:
-        for layer in graph:
-            cost = _best(layer, graph, accelerator, objective, mapped)
-            results.append(cost.result(graph, layer, cycle))
-            cycle += cost.cycles
+    plain = all(work == Work(work.graph) for work in works)
+    if len(accelerator.sub_accelerators) > 1 or schedule or latency_bound is not None or not plain:
+        from .scheduling.auto import schedule as find
+
+        system = system_of(
+            works,
+            accelerator,
+            objective=objective,
+            fidelity=fidelity,
+            effort=effort,
+            cache=cache,
+            progress=progress,
+        )
+        goal = GOALS[objective] if latency_bound is None else "energy"
+        found = find(
+            system.instance,
+            schedule or "auto",
+            goal,
+            latency_bound=latency_bound,
+            seconds=seconds,
+        )
+        layers = layer_results(system, found)
+        summary = summary_of(system, found, goal, latency_bound)
+    else:
+        networks = [work.graph for work in works]
+        layers = _one_by_one(networks, accelerator, objective, fidelity, effort, cache, progress)
+        summary = None
+    networks = [work.graph for work in works]
     return Result(
         tuple(_summary(graph) for graph in networks),
         _spec_summary(accelerator, networks),
         objective,
         fidelity,
-        tuple(results),
+        tuple(layers),
+        summary,
     )
 
 
-#: What tells one mapping problem of a run from another.
-Key = tuple[LoopNest, OperandBits, int, str]
-Costs = dict[Key, LayerCost | NoMappingError]
-
-
-def _map_all(
+def _one_by_one(
     networks: list[LayerGraph],
     accelerator: Accelerator,
     objective: Objective,
@@ -85,67 +110,18 @@ def _map_all(
     effort: EffortName,
     cache: MappingCache,
     progress: Progress | None,
-) -> Costs:
-    """Every distinct (loop nest, widths, sub-accelerator), mapped once, on all cores."""
-    names: dict[Key, tuple[Problem, str]] = {}
+) -> list[LayerResult]:
+    """Layers of all networks, each after the last."""
+    mapped = map_all(networks, accelerator, objective, fidelity, effort, cache, progress)
+    results: list[LayerResult] = []
+    cycle = 0
     for graph in networks:
-        for layer in graph.compute_layers:
-            for sub in accelerator.sub_accelerators:
-                problem = problem_of(layer, sub, accelerator)
-                names.setdefault(_key(problem), (problem, layer.name))
-    costs: Costs = {}
-    keys = list(names)
-    tasks = [partial(_attempt, names[key][0], objective, fidelity, effort, cache) for key in keys]
-    try:
-        for done, (number, cost) in enumerate(completed(tasks), start=1):
-            costs[keys[number]] = cost
-            if progress is not None:
-                progress(done, len(tasks), names[keys[number]][1])
-    finally:
-        cache.flush()
-    return costs
-
-
-def _key(problem: Problem) -> Key:
-    return (problem.nest, problem.bits, problem.psum_bits, problem.sub.name)
-
-
-def _attempt(
-    problem: Problem,
-    objective: Objective,
-    fidelity: Fidelity,
-    effort: EffortName,
-    cache: MappingCache,
-) -> LayerCost | NoMappingError:
-    try:
-        return compute_cost(problem, objective, fidelity, effort, cache)
-    except NoMappingError as error:
-        return error  # another sub-accelerator may take the layer
-
-
-def _best(
-    layer: Layer,
-    graph: LayerGraph,
-    accelerator: Accelerator,
-    objective: Objective,
-    mapped: Costs,
-) -> LayerCost:
-    """The cost on the sub-accelerator that is best by the objective."""
-    found: list[LayerCost] = []
-    failures: list[NoMappingError] = []
-    for sub in accelerator.sub_accelerators:
-        if isinstance(layer, ComputeLayer):
-            cost = mapped[_key(problem_of(layer, sub, accelerator))]
-            if isinstance(cost, NoMappingError):
-                failures.append(cost)
-                continue
-            found.append(cost.with_fused(layer, sub, accelerator))
-        else:
-            found.append(streamed_cost(layer, graph, sub, accelerator))
-    if not found:
-        error = failures[0]
-        raise NoMappingError(f"{graph.name}: layer {layer.name}: {error}")
-    return min(found, key=lambda cost: cost.value(objective))
+        for layer in graph:
+            (cost,) = layer_costs(layer, graph, accelerator, mapped)
+            assert cost is not None
+            results.append(cost.result(graph, layer, cycle))
+            cycle += cost.cycles
+    return results
 
 
 def _summary(graph: LayerGraph) -> ModelSummary:

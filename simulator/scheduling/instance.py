@@ -30,6 +30,7 @@ Flags = npt.NDArray[np.bool_]
 WHOLE: Final = 1 << 16
 
 Goal = Literal["makespan", "energy", "edp"]
+Algorithm = Literal["list", "hap", "exact", "auto"]
 
 
 @dataclass(frozen=True, eq=False)
