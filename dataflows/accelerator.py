@@ -58,7 +58,10 @@ class Bursts:
             or `channels-last`, inputs and outputs pixel by pixel (b, y, x, g, channel) and weights
             by tap and input channel (g, fy, fx, c, k).
         caches: in front of the DRAM, the nearest first, each larger than the one before.
-        device_bandwidth: of what no cache holds, bits per cycle.
+        device_bandwidth, device_write_bandwidth: of what no cache holds, bits per cycle; of
+            writes with the fetches that they cause.
+        request: least cycles of a request: what lies together along the innermost dim is asked
+            for line by line.
     """
 
     burst_bits: int
@@ -67,21 +70,22 @@ class Bursts:
     layout: Layout = "tiles"
     caches: tuple[Cache, ...] = ()
     device_bandwidth: float = math.inf
+    device_write_bandwidth: float = math.inf
+    request: float = 0.0
 
-    def bandwidth(self, bits: int, *, write: bool) -> float:
-        """Bits per cycle to or from a tensor of a size, which lies in the first cache it fits.
+    def level(self, bits: int) -> int:
+        """The first cache that so much fits, their number where none does."""
+        fits = (n for n, cache in enumerate(self.caches) if bits <= cache.size_bits)
+        return next(fits, len(self.caches))
+
+    def bandwidth(self, level: int, *, write: bool) -> float:
+        """Bits per cycle to or from a level.
 
         A write to a line that the nearest cache lacks fetches and, later, evicts it.
         """
-        twice = 2.0 if write and self.caches and bits > self.caches[0].size_bits else 1.0
-        for cache in self.caches:
-            if bits <= cache.size_bits:
-                return cache.bandwidth / twice
-        return self.device_bandwidth / twice
-
-    def cached(self, bits: int) -> bool:
-        """Whether a tensor of a size fits a cache."""
-        return bool(self.caches) and bits <= self.caches[-1].size_bits
+        if level == len(self.caches):
+            return self.device_write_bandwidth if write else self.device_bandwidth
+        return self.caches[level].bandwidth / (2 if write and level > 0 else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,9 @@ class Commands:
     Attributes:
         dim: along which a command streams; the array takes one command after the other.
         length: most steps of it in one command.
-        interval: least cycles from one command to the next, on average: what issues them.
+        interval: cycles that issuing a command takes.
+        ahead: commands that wait in front of the array, issued while it executed a long one (a
+            first one, or one of full length).
         fold: least cycles of the first command on new stationary operands, behind which the
             next ones shift in.
     """
@@ -173,6 +179,7 @@ class Commands:
     length: int
     interval: float = 0.0
     fold: int = 0
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)

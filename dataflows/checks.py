@@ -81,12 +81,12 @@ def check_dram(dram: DramModel) -> Iterator[Problem]:
         both, own = dram.bandwidth, getattr(dram, f"{direction}_bandwidth")
         if both is not None and own is not None:
             yield (f"{direction}_bandwidth",), "given twice, `bandwidth` says it too; remove one"
-    energies = [dram.read_energy or dram.energy, dram.write_energy or dram.energy]
-    if dram.type is None and any(value is None for value in energies):
-        yield (), "expected a `type` or `energy`, found neither; add one (say `type: LPDDR4`)"
     sizes = [cache.size for cache in dram.caches]
     if sizes != sorted(set(sizes)):
         yield ("caches",), "expected the nearest cache first, each larger than the one before"
+    energies = [dram.read_energy or dram.energy, dram.write_energy or dram.energy]
+    if dram.type is None and any(value is None for value in energies):
+        yield (), "expected a `type` or `energy`, found neither; add one (say `type: LPDDR4`)"
 
 
 def _needs(key: str) -> str:

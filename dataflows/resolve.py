@@ -120,7 +120,7 @@ def _commands(stated: CommandsModel | None, chip: Chip) -> Commands | None:
     if stated is None:
         return None
     interval = 0.0 if stated.interval is None else stated.interval.cycles(chip.clock_hz)
-    return Commands(stated.dim, stated.length, interval, stated.fold)
+    return Commands(stated.dim, stated.length, interval, stated.fold, stated.ahead)
 
 
 @contextmanager
@@ -336,6 +336,10 @@ def _dram_timing(stated: DramModel, chip: Chip) -> tuple[float, Bursts | None]:
             stated.layout,
             tuple(Cache(c.size, c.bandwidth.per_cycle(chip.clock_hz)) for c in stated.caches),
             (stated.device_bandwidth or Bandwidth(math.inf)).per_cycle(chip.clock_hz),
+            (
+                stated.device_write_bandwidth or stated.device_bandwidth or Bandwidth(math.inf)
+            ).per_cycle(chip.clock_hz),
+            0.0 if stated.request is None else stated.request.cycles(chip.clock_hz),
         )
     return latency.cycles(chip.clock_hz), bursts
 

@@ -203,6 +203,7 @@ class CommandsModel(Strict):
     length: Count
     interval: Time | None = None
     fold: Annotated[int, _plain(_whole, least=0)] = 0
+    ahead: Annotated[int, _plain(_whole, least=0)] = 0
 
 
 class VectorModel(Strict):
@@ -303,6 +304,8 @@ class DramModel(Strict):
     layout: Layout = "tiles"
     caches: list[CacheModel] = []
     device_bandwidth: Rate | None = None
+    device_write_bandwidth: Rate | None = None
+    request: Time | None = None
     energy: EnergyPerBit | None = None
     read_energy: EnergyPerBit | None = None
     write_energy: EnergyPerBit | None = None

@@ -71,8 +71,12 @@ cdef struct End:                  # one port that an instruction uses
     Counts counts
     # of a DRAM; burst 0: none
     int64_t burst, row
-    double activate
+    double activate, request
     int by_rows
+    int returns                   # loops that find lines in a cache, the innermost first
+    int return_depth[MAXLOOPS]
+    int64_t return_every[MAXLOOPS]
+    double return_rate[MAXLOOPS]
 
 
 cdef struct Engine:
@@ -127,6 +131,7 @@ cdef class Machine:
 
     cdef int loops, buffers, engines, ports, array
     cdef Loop loop[MAXLOOPS]
+    cdef int64_t phases[MAXLOOPS]  # iterations after which a loop is where it was in a line
     cdef Engine* engine
     cdef int buffer_depth[MAXBUFFERS]
     cdef int64_t steps[ND]
@@ -136,7 +141,7 @@ cdef class Machine:
     cdef int64_t cycles_per_mac, skew
     cdef int skew_per_fold
     cdef int command_dim          # that a command streams along, -1: there are none
-    cdef int64_t command_length, command_ticks, first_command
+    cdef int64_t command_length, command_ticks, first_command, ahead
     cdef int64_t[::1] tables
     cdef State* s
     cdef Ring* ring
@@ -172,7 +177,7 @@ cdef class Machine:
         self.unpack(integers, reals)
 
     cdef int unpack(self, int64_t[::1] n, double[::1] r) except -1:
-        cdef int at = 0, real = 0, l, d, b, e, k
+        cdef int at = 0, real = 0, l, d, b, e, k, j
         cdef Engine* engine
         self.loops = <int>n[0]
         self.buffers = <int>n[1]
@@ -186,13 +191,14 @@ cdef class Machine:
         self.command_length = n[9]
         self.command_ticks = n[10]
         self.first_command = n[11]
+        self.ahead = n[12]
         if self.loops > MAXLOOPS or self.buffers > MAXBUFFERS or self.engines > MAXENGINES \
                 or self.ports > MAXPORTS:
             raise ValueError(
                 f"expected at most {MAXLOOPS} loops, {MAXBUFFERS} buffers and {MAXPORTS} ports, "
                 f"found {self.loops}, {self.buffers} and {self.ports}"
             )
-        at = 12
+        at = 13
         for d in range(ND):
             self.steps[d] = n[at + d]
             self.interior_from[d] = n[at + ND + d]
@@ -204,6 +210,7 @@ cdef class Machine:
             self.loop[l].factor = n[at + 1]
             self.loop[l].span = n[at + 2]
             self.loop[l].steps = n[at + 3]
+            self.phases[l] = 1
             at += 4
         for k in range(self.ports):
             self.off_chip[k] = <int>n[at]
@@ -248,7 +255,14 @@ cdef class Machine:
                 at = self.unpack_end(&engine.end[k], n, at)
                 engine.end[k].rate = r[real]
                 engine.end[k].activate = r[real + 1]
-                real += 2
+                engine.end[k].request = r[real + 2]
+                real += 3
+                for j in range(engine.end[k].returns):
+                    engine.end[k].return_rate[j] = r[real + j]
+                    l = engine.end[k].return_depth[j]
+                    if engine.end[k].return_every[j] > 1:
+                        self.phases[l] = common(self.phases[l], engine.end[k].return_every[j])
+                real += engine.end[k].returns
             self.extend_reach(engine)
         return 0
 
@@ -272,7 +286,12 @@ cdef class Machine:
         end.row = n[at + 4]
         end.by_rows = <int>n[at + 5]
         end.counts.operand = <int>n[at + 6]
-        at += 7
+        end.returns = <int>n[at + 7]
+        at += 8
+        for j in range(end.returns):
+            end.return_depth[j] = <int>n[at]
+            end.return_every[j] = n[at + 1]
+            at += 2
         for j in range(EXTENTS):
             end.counts.dim[j] = <int>n[at]
             end.counts.tile[j] = n[at + 1]
@@ -302,16 +321,25 @@ cdef class Machine:
             total *= extents[j]
         return total
 
-    cdef double end_cycles(self, End* end, int64_t elements, int64_t* extents, int width) noexcept nogil:
+    cdef double end_cycles(
+        self, End* end, Activity* a, int64_t elements, int64_t* extents, int width
+    ) noexcept nogil:
         """Cycles that a tile occupies a port."""
         cdef double bits = <double>(width * elements), moved, opened
-        cdef int64_t run, stride, rows, span
+        cdef double rate = end.rate, activate = end.activate
+        cdef int64_t run, stride, rows, span, index
         cdef int inner, d
+        for d in range(end.returns):
+            index = a.index[end.return_depth[d]]
+            if index % end.return_every[d] if end.return_every[d] else index:
+                rate = end.return_rate[d]
+                activate = 0
+                break
         if end.burst == 0:
-            return bits / end.rate
+            return bits / rate
         if not end.by_rows or bits == 0:
-            moved = bits / end.rate
-            opened = bits * end.activate / end.row
+            moved = bits / rate
+            opened = bits * activate / end.row
             return moved if moved > opened else opened
         run = width * extents[EXTENTS - 1]
         stride = width * end.counts.shape[EXTENTS - 1]
@@ -326,8 +354,13 @@ cdef class Machine:
             span = extents[d] * stride
             rows = up(span, end.row) if stride < end.row else extents[d] * rows
             stride *= end.counts.shape[d]
-        moved /= end.rate
-        opened = rows * end.activate
+        moved /= rate
+        opened = rows * activate
+        if opened > moved:
+            moved = opened
+        run = width * extents[EXTENTS - 1]
+        rows = elements // extents[EXTENTS - 1] * (run + end.burst - divisor(run, end.burst))
+        opened = up(rows, end.burst) * end.request
         return moved if moved > opened else opened
 
     cdef void begin(self, int e) noexcept nogil:
@@ -359,6 +392,7 @@ cdef class Machine:
                 for k in range(engine.ends):
                     cycles = self.end_cycles(
                         &engine.end[k],
+                        a,
                         self.elements(&engine.end[k], a, self.slides(e), extents),
                         extents,
                         engine.end[k].last_width if last else engine.end[k].width,
@@ -390,8 +424,8 @@ cdef class Machine:
         return depth > 0 and self.s.engine[e].index[depth - 1] > 0
 
     cdef double compute_cycles(self, Engine* engine, Activity* a) noexcept nogil:
-        cdef int64_t steps = 1, along, first, commands
-        cdef double cycles, issued
+        cdef int64_t steps = 1, along, rows, rest, full, quick
+        cdef double cycles, issue, whole, late
         cdef int d
         for d in range(ND):
             steps *= least(engine.tile[d], self.steps[d] - a.start[d])
@@ -399,13 +433,27 @@ cdef class Machine:
         if self.command_dim >= 0:
             d = self.command_dim
             along = least(engine.tile[d], self.steps[d] - a.start[d])
-            commands = steps // along * up(along, self.command_length)
-            first = least(along, self.command_length) * self.cycles_per_mac
-            if self.first_command > first:
-                cycles += <double>(self.first_command - first)
-            issued = <double>(commands * self.command_ticks) / TICKS
-            if issued > cycles:
-                cycles = issued
+            rows = steps // along
+            full = along // self.command_length
+            rest = along % self.command_length * self.cycles_per_mac
+            issue = <double>self.command_ticks / TICKS
+            late = rest
+            if rest > 0 and issue > late:
+                late = issue
+            if full:
+                steps = self.command_length * self.cycles_per_mac
+                whole = steps
+                if issue > whole:
+                    whole = issue
+                elif self.ahead > 0:
+                    late = rest
+                cycles = rows * (full * whole + late)
+                if self.first_command > steps:
+                    cycles += self.first_command - steps
+            else:
+                quick = least(rows - 1, self.ahead)
+                cycles = rest if rest > self.first_command else self.first_command
+                cycles += quick * rest + (rows - 1 - quick) * late
         if not self.filled:
             self.filled = 1
             cycles += self.skew
@@ -706,6 +754,8 @@ cdef class Machine:
         cdef Activity* a
         cdef Activity* o
         period = self.s.engine[self.array].index[l] - old.engine[self.array].index[l]
+        if period % self.phases[l]:
+            return 0
         first = NEVER
         last = 0
         most = NEVER
@@ -832,6 +882,18 @@ cdef inline int64_t up(int64_t a, int64_t b) noexcept nogil:
 
 cdef inline int64_t least(int64_t a, int64_t b) noexcept nogil:
     return a if a < b else b
+
+
+cdef inline int64_t divisor(int64_t a, int64_t b) noexcept nogil:
+    """The greatest that both share."""
+    while b:
+        a, b = b, a % b
+    return a
+
+
+cdef inline int64_t common(int64_t a, int64_t b) noexcept nogil:
+    """The least multiple of both."""
+    return a // divisor(a, b) * b
 
 
 cdef inline int relevant(int operand, int d) noexcept nogil:

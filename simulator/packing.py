@@ -4,7 +4,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, `EVENTS`; -1 is none; loops outermost 
 
     integers: loops · buffers · engines · ports · engine of the array · cycles per MAC
               skew cycles · skew per fold
-              of commands: dim · length · ticks between two · least cycles of the first
+              of commands: dim · length · ticks of issuing one · least cycles of the first · ahead
               per dim (8 each): steps · first interior step · end of the interior · reduced
               per loop: dim · factor · span · steps
               per port: of the DRAM
@@ -16,9 +16,11 @@ Layout (numbers as in `DIMS`, `OPERANDS`, `EVENTS`; -1 is none; loops outermost 
                           per wait: event · buffer · behind · when
                           per post: depth · fill and drain · event · buffer
                           per end: port · width · width at last · burst · row · by rows · operand
+                                   loops that come back: their number, depth · slices of each
                                    per extent (5): dim · tile · other dim · its tile · its tiles
                                                    table · table of what is new · size of the array
-    reals:    per end: bits per cycle · cycles between opening two rows
+    reals:    per end: bits per cycle · cycles between opening two rows · of a request
+                       bits per cycle, for each loop that comes back
     tables:   elements of tiles, tile by tile
 
 In the *interior* of a dim all tiles of a size are alike: no index is missing at the end, and
@@ -51,7 +53,7 @@ from .program import (
     Transfer,
     When,
 )
-from .workload import TICKS, Port, Workload, command_ticks, network, stored
+from .workload import TICKS, Port, Return, Workload, command_ticks, network, stored
 
 EVENTS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 WHEN: Final[tuple[When, ...]] = get_args(When)
@@ -155,13 +157,14 @@ class Packed:
         skew = self.sub.skew
         return skew.per == "fold" and len(self.sub.levels(skew.operand)) > 1
 
-    def _commands(self) -> tuple[int, int, int, int]:
+    def _commands(self) -> tuple[int, int, int, int, int]:
         commands = self.sub.commands
         if commands is None:
-            return NONE, 1, 0, 0
+            return NONE, 1, 0, 0, 0
         compute = next(i for i in self.program.instructions() if isinstance(i, Compute))
         dim = DIMS.index(commands.dim)
-        return dim, commands.length, command_ticks(commands), compute.first_command
+        ticks = command_ticks(commands)
+        return dim, commands.length, ticks, compute.first_command, commands.ahead
 
     # -- what is alike -----------------------------------------------------------------------
     def _interior(self, dim: Dim) -> tuple[int, int]:
@@ -237,15 +240,16 @@ class Packed:
         ends: list[list[int]] = []
         inner, direction = network(item)
         for (name, way), width, last in zip(sides, item.widths, item.last_widths, strict=True):
-            end = self._end(name, way, item.operand, width, last, item.tile.steps, item.slides)
+            end = self._end(
+                name, way, item.operand, width, last, item.tile.steps, item.slides, transfer=item
+            )
             ends.append(end)
             rate = self.work.memories[inner].transfer_bandwidth
-            if name != inner and rate < math.inf:
-                bursts = slice(3, 6)  # of a DRAM behind it the network knows nothing
-                over = [self._port((inner, direction)), *end[1:]]
-                over[bursts] = 0, 0, 0
-                ends.append(over)
-                self.reals += [rate, 0.0]
+            if name != inner and rate < math.inf:  # of a DRAM behind it the network knows nothing
+                extents = end[8 + 2 * end[7] :]
+                port = self._port((inner, direction))
+                ends.append([port, *end[1:3], 0, 0, 0, end[6], 0, *extents])
+                self.reals += (rate, 0.0, 0.0)
         return ends
 
     def _port(self, port: Port) -> int:
@@ -277,17 +281,26 @@ class Packed:
         tile: tuple[int, ...],
         slides: Dim | None,
         stepwise: bool = False,
+        transfer: Transfer | None = None,
     ) -> list[int]:
         memory = self.work.memories[name]
         number = self._port((name, "read" if memory.one_port else way))
         bursts = memory.bursts
-        if stepwise:
-            self.reals += (memory.read_bandwidth if way == "read" else memory.write_bandwidth, 0.0)
+        returns: tuple[Return, ...] = ()
+        if transfer is None or bursts is None:
+            rate = memory.read_bandwidth if way == "read" else memory.write_bandwidth
+            self.reals += (rate, 0.0, 0.0)
         else:
-            self.reals += self.work.speed(memory, way, operand)
+            returns = self.work.returns(transfer)
+            self.reals += (
+                *self.work.speed(memory, way, self.work.cold(operand)),
+                bursts.request,
+                *(self.work.speed(memory, way, found.level)[0] for found in returns),
+            )
         order = None if bursts is None else stored(bursts, operand)
         entry = [number, width, last_width, bursts.burst_bits if bursts else 0]
         entry += [bursts.row_bits if bursts else 0, int(order is not None), OPERANDS.index(operand)]
+        entry += [len(returns), *(n for found in returns for n in (found.depth, found.every))]
         extents = self._extents(memory, operand, tile, slides, stepwise)
         for place in order or range(len(extents)):
             entry += extents[place]

@@ -7,11 +7,12 @@ Counts are those of the first instance of a memory, which is never idle, as in t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..dataflows.accelerator import Bursts, Commands, Direction, Memory
-from ..frontend.nest import DIMS, RELEVANT, Dim, Operand
+from ..frontend.nest import DIMS, OPERANDS, RELEVANT, Dim, Operand
 from .accesses import HALO, PAIRS, Counter, positions
 from .addresses import operand_shape
 from .program import Compute, Program, Transfer
@@ -37,6 +38,22 @@ class Work:
     busy: dict[Port, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A loop that comes back to lines, which a cache may hold since its last iteration.
+
+    Attributes:
+        depth: of the loop, 0 is the outermost.
+        every: slices of a line that the loop goes through: all but the first find it; 0, all
+            iterations but the first do.
+        level: of the memory side (`Bursts.level`) that holds what the loop's iterations touch.
+    """
+
+    depth: int
+    every: int
+    level: int
+
+
 class Workload:
     """Looks up the work of every issue of a program, tile by tile, index by index."""
 
@@ -45,6 +62,7 @@ class Workload:
         self.sub, self.nest = self.problem.sub, self.problem.nest
         self.counter = Counter(self.nest, self.sub, program.mapping)
         self.memories = {memory.name: memory for memory in self.sub.memories}
+        self._returns: dict[int, tuple[Return, ...]] = {}
 
     def of(self, issue: Issue) -> Work:
         """Work of a transfer or of a block of compute."""
@@ -66,7 +84,8 @@ class Workload:
         for (name, direction), width in zip(ends, widths, strict=True):
             memory = self.memories[name]
             extents = self.extents(item.operand, memory, item.tile.steps, issue.starts, slid)
-            cycles = self._port_cycles(memory, direction, item.operand, extents, width)
+            level = self._level(item, issue) if memory.bursts is not None else 0
+            cycles = self._port_cycles(memory, direction, item.operand, extents, width, level)
             _add(busy, memory, direction, cycles)
             inner, way = network(item)
             if memory.name != inner:  # what several instances get alike is carried once
@@ -81,10 +100,11 @@ class Workload:
         operand: Operand,
         extents: tuple[int, ...],
         width: int,
+        level: int,
     ) -> float:
         """Cycles that a tile occupies a port."""
         bits = width * math.prod(extents)
-        rate, activate = self.speed(memory, direction, operand)
+        rate, activate = self.speed(memory, direction, level)
         bursts = memory.bursts
         if bursts is None:
             return bits / rate
@@ -93,20 +113,91 @@ class Workload:
             # One tile after the other: bursts and rows are shared with the neighbours.
             return max(bits / rate, bits * activate / bursts.row_bits)
         shape = operand_shape(self.nest, operand)
-        moved, rows = footprint(
-            bursts, tuple(extents[n] for n in order), tuple(shape[n] for n in order), width
-        )
-        return max(moved / rate, rows * activate)
+        extents = tuple(extents[n] for n in order)
+        moved, rows = footprint(bursts, extents, tuple(shape[n] for n in order), width)
+        asked = requests(bursts, extents, width) * bursts.request
+        return max(moved / rate, rows * activate, asked)
 
-    def speed(self, memory: Memory, direction: Direction, operand: Operand) -> tuple[float, float]:
+    def speed(self, memory: Memory, direction: Direction, level: int) -> tuple[float, float]:
         """Bits per cycle of a port, and cycles between opening two rows behind it."""
         rate = memory.read_bandwidth if direction == "read" else memory.write_bandwidth
         if memory.bursts is None:
             return rate, 0.0
-        bits = self.problem.bits.of(operand) * self.nest.elements(operand)
-        behind = memory.bursts.bandwidth(bits, write=direction == "write")
-        cached = memory.bursts.cached(bits)
+        behind = memory.bursts.bandwidth(level, write=direction == "write")
+        cached = level < len(memory.bursts.caches)
         return min(rate, behind), 0.0 if cached else memory.bursts.activate
+
+    # -- caches ------------------------------------------------------------------------------
+    def _level(self, item: Transfer, issue: Issue) -> int:
+        """Where a tile's lines are found."""
+        iterations = issue.path[1::2]
+        for found in self.returns(item):
+            iteration = iterations[found.depth]
+            if iteration % found.every if found.every else iteration:
+                return found.level
+        return self.cold(item.operand)
+
+    def cold(self, operand: Operand) -> int:
+        """Where an operand lies before the layer begins: in the first cache that all of it fits."""
+        bursts = self.sub.dram.bursts
+        bits = self.problem.bits.of(operand) * self.nest.elements(operand)
+        return 0 if bursts is None else bursts.level(bits)
+
+    def returns(self, item: Transfer) -> tuple[Return, ...]:
+        """Loops outside a tile that find its lines nearer than they lay before, innermost first."""
+        if item.buffer not in self._returns:
+            self._returns[item.buffer] = tuple(self._find_returns(item))
+        return self._returns[item.buffer]
+
+    def _find_returns(self, item: Transfer) -> Iterator[Return]:
+        bursts, mapping = self.sub.dram.bursts, self.program.mapping
+        if bursts is None or not bursts.caches:
+            return
+        nearest = self.cold(item.operand)
+        for inside in range(self.program.buffers[item.buffer].point, len(mapping.temporal)):
+            every = self._comes_back(item.operand, inside, bursts)
+            if every is not None:
+                tile = mapping.tile(self.nest, inside)
+                lines = {other: self._lines(other, tile, bursts) for other in OPERANDS}
+                held = max(lines[item.operand][1], sum(touched for touched, _ in lines.values()))
+                level = bursts.level(held)
+                if every and level > 0:
+                    continue  # by then the line has left the nearest cache
+                if level < nearest:
+                    yield Return(len(mapping.temporal) - 1 - inside, every, level)
+
+    def _comes_back(self, operand: Operand, inside: int, bursts: Bursts) -> int | None:
+        """`Return.every` of a loop, None where it goes on to other lines.
+
+        Filter taps move a tile of inputs by little; its overlap stands for all of it.
+        """
+        loop = self.program.mapping.temporal[inside]
+        if loop.dim not in RELEVANT[operand] or (operand == "I" and loop.dim in ("FY", "FX")):
+            return 0
+        if bursts.layout != "channels-last" or loop.dim != ("C" if operand == "I" else "K"):
+            return None
+        steps = self.program.mapping.tile(self.nest, inside)[loop.dim]
+        slice_bits = steps * self.program.mapping.unrolled(loop.dim) * self.problem.bits.of(operand)
+        slices = bursts.burst_bits // slice_bits
+        return slices if slices > 1 else None
+
+    def _lines(self, operand: Operand, tile: dict[Dim, int], bursts: Bursts) -> tuple[int, int]:
+        """Bits of the lines that a tile lies in, and of a cache with room for them."""
+        steps, start = tuple(tile[dim] for dim in DIMS), (0,) * len(DIMS)
+        extents = self.extents(operand, self.sub.dram, steps, start, None)
+        order, width = stored(bursts, operand), self.problem.bits.of(operand)
+        if order is None:
+            bits = width * math.prod(extents)
+            return bits, bits
+        extents = tuple(extents[n] for n in order)
+        shape = operand_shape(self.nest, operand)
+        moved, _ = footprint(bursts, extents, tuple(shape[n] for n in order), width)
+        # Runs at a distance of many lines, a power of two, all lie in the same few sets.
+        if not moved:
+            return 0, 0
+        distance = width * shape[order[-1]]
+        run = _up(width * extents[-1], bursts.burst_bits) * bursts.burst_bits
+        return moved, moved * max(1, (distance & -distance) // run)
 
     def _compute(self, item: Compute, issue: Issue) -> Work:
         steps = [
@@ -135,10 +226,17 @@ class Workload:
         if commands is None:
             return float(cycles)
         along = steps[DIMS.index(commands.dim)]
-        number = math.prod(steps) // along * _up(along, commands.length)
-        first = min(along, commands.length) * self.sub.cycles_per_mac
-        cycles += max(0, item.first_command - first)
-        return max(float(cycles), number * command_ticks(commands) / TICKS)
+        rows = math.prod(steps) // along
+        full, rest = divmod(along, commands.length)
+        issue = command_ticks(commands) / TICKS
+        whole, short = commands.length * self.sub.cycles_per_mac, rest * self.sub.cycles_per_mac
+        late = max(float(short), issue) if rest else 0.0
+        if full:
+            waits = commands.ahead > 0 and issue <= whole
+            row = full * max(float(whole), issue) + (short if waits else late)
+            return rows * row + max(0, item.first_command - whole)
+        quick = min(rows - 1, commands.ahead)
+        return max(short, item.first_command) + quick * short + (rows - 1 - quick) * late
 
     def _fed(
         self, operand: Operand, memory: Memory, steps: list[int], starts: tuple[int, ...]
@@ -278,6 +376,22 @@ def footprint(
         rows = _up(span, bursts.row_bits) if stride < bursts.row_bits else extents[dim] * rows
         stride *= shape[dim]
     return moved, rows
+
+
+def requests(bursts: Bursts, extents: tuple[int, ...], width: int) -> int:
+    """Lines that a tile is asked for in, each run along the innermost dim on its own.
+
+    Args:
+        extents: of the tile, outermost dim first.
+        width: bits of an element.
+    """
+    run = width * extents[-1]
+    if not run:
+        return 0
+    # A run begins anywhere that its length allows, so at times it touches one line more.
+    line = bursts.burst_bits
+    lines = run + line - math.gcd(run, line)
+    return _up(math.prod(extents[:-1]) * lines, line)
 
 
 def _up(count: int, size: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from ...frontend.graph import ComputeLayer, Tensor
 from ...frontend.operators.einsum import parse
 from ...frontend.program import Node
+from .attention import Run, execute_attention
 from .errors import NotExecutableError, WiringError
 from .layouts import Operands, Term, contraction, convolution, matrix_labels
 from .recurrent import execute_recurrent
@@ -63,6 +65,13 @@ class Products:
         if len(self.layers) != 1:
             raise WiringError(f"expected one layer for {self.node.op}, found {len(self.layers)}")
         return operands.gather(self.run(self.layers[0], operands.weights, operands.inputs))
+
+    def pair(self) -> tuple[Run, Run]:
+        """What executes either layer of a node that is two."""
+        if len(self.layers) != 2:
+            raise WiringError(f"expected two products, found {len(self.layers)}")
+        first, second = self.layers
+        return partial(self.run, first), partial(self.run, second)
 
     def convolved(self, x: Array, w: Array, before: Sequence[int] = ()) -> Array:
         return self.one(convolution(self.node, x, w, self.shape(), before))
@@ -233,16 +242,12 @@ def _conv_transpose(task: Products) -> list[Array]:
     return [y + _per_channel(task.scope.optional(task.node, 2), y)]
 
 
+def _attention(task: Products) -> list[Array]:
+    return execute_attention(task.node, task.scope, *task.pair())
+
+
 def _recurrent(task: Products) -> list[Array]:
-    if len(task.layers) != 2:
-        raise WiringError(f"expected two products, found {len(task.layers)}")
-    product, recurrent = task.layers
-    return execute_recurrent(
-        task.node,
-        task.scope,
-        lambda w, i: task.run(product, w, i),
-        lambda w, i: task.run(recurrent, w, i),
-    )
+    return execute_recurrent(task.node, task.scope, *task.pair())
 
 
 _RULES: Final[dict[str, Callable[[Products], list[Array]]]] = {
@@ -255,6 +260,7 @@ _RULES: Final[dict[str, Callable[[Products], list[Array]]]] = {
     "Gemm": _gemm,
     "Einsum": _einsum,
     "ConvTranspose": _conv_transpose,
+    "Attention": _attention,
     "LSTM": _recurrent,
     "GRU": _recurrent,
     "RNN": _recurrent,

@@ -24,7 +24,7 @@ from chiploom.simulator.packing import execute
 from chiploom.simulator.problem import Problem
 from chiploom.simulator.program import Program, Transfer, lower
 from chiploom.simulator.sequencer import issues
-from chiploom.simulator.workload import Workload, footprint
+from chiploom.simulator.workload import Workload, footprint, requests, stored
 
 from .problem_strategies import mappings, nests, sub_accelerators
 from .program_strategies import cases, in_turn
@@ -48,7 +48,9 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
         layout = draw(st.sampled_from(["tiles", "rows", "channels-last"]))
         sizes = draw(st.sampled_from([(), (256,), (128, 512)]))
         caches = tuple(Cache(size, 32.0 / (n + 1)) for n, size in enumerate(sizes))
-        bursts = Bursts(64, 512, float(draw(st.sampled_from([0, 3]))), layout, caches, 5.0)
+        bursts = Bursts(
+            64, 512, float(draw(st.sampled_from([0, 3]))), layout, caches, 5.0, 3.0, 0.5
+        )
     dram = replace(
         sub.dram,
         latency=float(draw(st.sampled_from([0, 5.5, 40]))),
@@ -63,7 +65,8 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
         dim, length, interval = draw(
             st.tuples(st.sampled_from(DIMS), st.integers(1, 3), st.sampled_from([0.0, 2.3]))
         )
-        commands = Commands(dim, length, interval, draw(st.integers(0, 4)))
+        fold, ahead = draw(st.tuples(st.integers(0, 4), st.integers(0, 2)))
+        commands = Commands(dim, length, interval, fold, ahead)
     sub = replace(
         sub, memories=(*memories, dram), skew=skew, cycles_per_mac=cycles, commands=commands
     )
@@ -221,6 +224,8 @@ def test_a_systolic_array_takes_its_closed_form(
 def test_a_stream_waits_for_what_is_needed_first() -> None:
     """Two operands share a port: the one that the array waits for comes first."""
     (sub,) = load_spec("gemmini-16x16").sub_accelerators
+    dram = replace(sub.dram, bursts=None)  # nothing that the analytic model does not count
+    sub = replace(sub, memories=(*sub.memories[:-1], dram), commands=None)
     problem = deployed(matrix_product(49, 64, 32), OperandBits(8, 8, 8), sub, 0.0)
     mapped = map_nest(problem, "latency", "normal")
     timing = execute(lower(problem, mapped.mapping))
@@ -379,3 +384,55 @@ def test_runs_take_whole_bursts_and_open_rows(
 ) -> None:
     bursts = Bursts(burst_bits=64, row_bits=512, activate=2.0, layout="rows")
     assert footprint(bursts, extents, (1, 1, 4, 8, 8), 8) == (moved, rows)
+
+
+def test_a_channels_last_layout_keeps_channels_together() -> None:
+    bursts = Bursts(64, 512, 0.0, "channels-last")
+    assert [stored(bursts, operand) for operand in ("W", "I", "O")] == [
+        (0, 3, 4, 2, 1),  # g, fy, fx, c, k
+        (0, 3, 4, 1, 2),  # b, iy, ix, g, c
+        (0, 3, 4, 1, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("elements", "rows", "lines"),
+    [
+        (8, 10, 10),  # a line each
+        (4, 10, 10),  # half of one
+        (16, 10, 20),
+        (12, 10, 20),  # one and a half, from a line's start or its middle: two
+        (5, 8, 12),  # 40 bit from any byte: one line and at times the next
+        (0, 10, 0),
+    ],
+)
+def test_runs_are_asked_for_line_by_line(elements: int, rows: int, lines: int) -> None:
+    assert requests(Bursts(64, 512, 0.0), (1, 1, 1, rows, elements), 8) == lines
+
+
+def test_what_no_cache_holds_comes_from_the_device() -> None:
+    bursts = Bursts(64, 512, 1.0, "tiles", (Cache(100, 8.0), Cache(200, 4.0)), 2.0, 1.0)
+    assert [bursts.level(bits) for bits in (100, 101, 200, 201)] == [0, 1, 1, 2]
+    assert [bursts.bandwidth(level, write=False) for level in range(3)] == [8.0, 4.0, 2.0]
+    # A write to a line that is not in the nearest cache fetches it before and evicts it later.
+    assert [bursts.bandwidth(level, write=True) for level in range(3)] == [8.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(("size", "again"), [(100, 4), (60, 32)])
+def test_a_cache_keeps_what_the_next_iteration_asks_for(size: int, again: int) -> None:
+    """By hand: for each of 4 channels, 8 outputs ask for the same 4 weights of 32 bit together.
+
+    One iteration touches 32 bit of weights, 8 of inputs and 32 of outputs. 1 bit per cycle comes
+    from the device, 8 from the cache.
+    """
+    plain = one_level("double")
+    bursts = Bursts(8, 512, 0.0, "tiles", (Cache(size, 8.0),), 1.0)
+    dram = replace(plain.dram, bursts=bursts)
+    sub = replace(plain, memories=(*plain.memories[:-1], dram))
+    nest = LoopNest((1, 1, 4, 4, 1, 8, 1, 1), input_size=(1, 8))
+    loops = (Loop("K", 4), Loop("OX", 8), Loop("C", 4))
+    mapping = Mapping((), loops, ((1,), (1,), (3,)), ((True,),) * 3, reload=True)
+    timing = execute(lower(Problem(nest, OperandBits(8, 8, 8), 8, sub), mapping))
+    weights = 4 * (32 + 7 * again)
+    inputs = 4 * 8 * 8
+    assert timing.port_cycles["dram", "read"] == weights + inputs

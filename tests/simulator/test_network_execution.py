@@ -332,10 +332,10 @@ def test_cells_of_other_forms(attributes: dict[str, Any], message: str, chip: Ac
 
 
 def test_an_operator_without_a_layout(chip: Accelerator) -> None:
-    n = Network(opset=23)
-    q, k, v = (n.input(name, 1, 2, 3, 4) for name in "qkv")
-    n.outputs = [n.op("Attention", q, k, v)]
-    refused(n, "layer attention0/scores: the operands of Attention have no layout", chip)
+    n = Network()
+    x, offset = n.input("x", 1, 1, 3, 3), n.input("offset", 1, 8, 2, 2)
+    n.outputs = [n.op("DeformConv", x, n.data(1, 1, 2, 2), offset)]
+    refused(n, "layer deformconv0/samples: the operands of DeformConv have no layout", chip)
 
 
 def test_weights_that_are_not_there(chip: Accelerator) -> None:
