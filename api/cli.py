@@ -140,6 +140,37 @@ def simulate(
         Literal["fast", "normal", "thorough"],
         typer.Option(help="How fine tile sizes are, and how long to work on a proof."),
     ] = "normal",
+    schedule: Annotated[
+        Literal["list", "hap", "exact", "auto"] | None,
+        typer.Option(help="How layers are assigned to several sub-accelerators."),
+    ] = None,
+    latency_bound: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="CYCLES", help="Least energy that ends in so many cycles."),
+    ] = None,
+    time: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="That the scheduler may take.")
+    ] = 20.0,
+    frames: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK=N", help="Run a network N times; may be repeated."),
+    ] = None,
+    period: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK=CYCLES", help="From one frame's release to the next one's."),
+    ] = None,
+    deadline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK=CYCLES", help="From a frame's release to its last end."),
+    ] = None,
+    priority: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK=N", help="Larger goes first where there is a choice."),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write a Chrome trace, for ui.perfetto.dev."),
+    ] = None,
     bits: Bits = None,
     dim: Dims = None,
     strict: Strict = False,
@@ -159,6 +190,7 @@ def simulate(
     """Run networks on an accelerator: cycles, energy and area, per layer and in total."""
     with _user_errors():
         output.check_targets(json, csv, dump)
+        output.check_targets(trace)
         output.check_folder(cache)
         if dump == "program" and fidelity == "roofline":
             from .frontend.errors import InputError
@@ -168,6 +200,9 @@ def simulate(
 
         accelerator = load_spec(on)
         graphs = [_load(model, dim, bits, strict) for model in models]
+        from .works import works_of
+
+        works = works_of(graphs, frames, period, deadline, priority)
         from .reports import dump as dumps
         from .reports.progress import layer_progress
         from .simulator.cache import MappingCache
@@ -179,11 +214,14 @@ def simulate(
                 return
         with layer_progress(hidden=quiet) as progress, MappingCache(path=cache) as mappings:
             result = run(
-                graphs,
+                works,
                 accelerator,
                 objective=objective,
                 fidelity=fidelity,
                 effort=effort,
+                schedule=schedule,
+                latency_bound=None if latency_bound is None else int(latency_bound),
+                seconds=time,
                 cache=mappings,
                 progress=progress,
             )
@@ -204,6 +242,10 @@ def simulate(
             from .reports.table_csv import csv_text
 
             output.write(csv, csv_text(result))
+        if trace is not None:
+            from .reports.trace import trace_text
+
+            output.write(trace, trace_text(result))
         if json is not None:
             output.write(json, result.json_text())
 
@@ -301,11 +343,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _user_errors() -> Iterator[None]:
     """Turn what the user got wrong into one message and an exit code."""
     from .frontend.errors import InputError
-    from .simulator.errors import NoMappingError
+    from .simulator.errors import InfeasibleError, NoMappingError
 
     try:
         yield
-    except NoMappingError as error:
+    except (NoMappingError, InfeasibleError) as error:
         output.complain(str(error))
         raise typer.Exit(NO) from None
     except InputError as error:

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..simulator.result import LayerResult, Result
+from ..simulator.result import LayerResult, Result, ScheduleSummary
 from .text import printable
-from .units import percent, plural
+from .units import energy, percent, plural
 
 
 def note_block(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
@@ -29,6 +29,9 @@ def result_notes(result: Result) -> Iterator[str]:
     yield from model_notes([(model.name, model.notes) for model in result.models])
     for note in result.spec.notes:  # of a sub-accelerator, which may have another name
         yield note if note.startswith(f"{result.spec.name}:") else f"{result.spec.name}, {note}"
+    if result.schedule is not None:
+        yield _schedule_note(result.schedule)
+        yield from result.schedule.notes
     yield from _layer_notes(result.layers)
     if result.fidelity == "analytic":
         yield from _optimality(result.layers)
@@ -37,6 +40,22 @@ def result_notes(result: Result) -> Iterator[str]:
             "mappings are the analytic model's choice; vector and move layers, and work fused into "
             "others, are costed as there"
         )
+
+
+def _schedule_note(schedule: ScheduleSummary) -> str:
+    """How the schedule was found and what is proven."""
+    gap = schedule.value / schedule.lower_bound - 1 if schedule.lower_bound > 0 else float("inf")
+    proof = f"at most {gap:.2%} above the best" if gap < 10 else "no useful bound"
+    goal = (
+        schedule.goal
+        if schedule.latency_bound is None
+        else (f"energy within {schedule.latency_bound:,} cycles")
+    )
+    return (
+        f"schedule for least {goal} by `{schedule.algorithm}`, "
+        f"{'proven best' if schedule.optimal else proof}; leakage of the whole chip, "
+        f"{energy(schedule.leakage_pj)}, is in the totals and in no layer"
+    )
 
 
 def model_notes(models: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..simulator.result import Result
 from .energy import by_part
+from .gantt import print_gantt
 from .layers import LEGEND, LEGEND_SPLIT, SHOW_ALL, layer_grid
 from .notes import not_modelled_lines, note_block, result_notes
 from .text import printable
@@ -47,6 +48,8 @@ def print_result(result: Result, console: Console, top: int | None = None) -> No
         console.print(Text(hint, style="dim"))
     console.print()
     console.print(_totals(result))
+    if result.schedule is not None:
+        print_gantt(result, console)
     console.print()
     console.print(_breakdown(result))
     for line in note_block("Notes", result_notes(result)):

@@ -22,6 +22,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InfeasibleError as InfeasibleError
+
 Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -113,20 +115,6 @@ class Schedule:
     def value(self, goal: Goal) -> float:
         """Of the goal: cycles, pJ, or pJ x cycles."""
         return {"makespan": float(self.makespan), "energy": self.energy, "edp": self.edp}[goal]
-
-
-class InfeasibleError(Exception):
-    """No schedule meets the bound or the deadlines.
-
-    Attributes:
-        asked: latency bound, cycles.
-        least: the shortest makespan proven possible or, where unproven, the best lower bound.
-        limit: what keeps it from being shorter, in words.
-    """
-
-    def __init__(self, message: str, asked: float, least: float, limit: str) -> None:
-        super().__init__(message)
-        self.asked, self.least, self.limit = asked, least, limit
 
 
 def schedule_of(
