@@ -171,6 +171,7 @@ class Commands:
         interval: cycles that issuing a command takes.
         ahead: commands that wait in front of the array, issued while it executed a long one (a
             first one, or one of full length).
+        least: cycles that a command takes at least.
         fold: least cycles of the first command on new stationary operands, behind which the
             next ones shift in.
     """
@@ -180,6 +181,7 @@ class Commands:
     interval: float = 0.0
     fold: int = 0
     ahead: int = 0
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)

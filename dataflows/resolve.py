@@ -120,7 +120,7 @@ def _commands(stated: CommandsModel | None, chip: Chip) -> Commands | None:
     if stated is None:
         return None
     interval = 0.0 if stated.interval is None else stated.interval.cycles(chip.clock_hz)
-    return Commands(stated.dim, stated.length, interval, stated.fold, stated.ahead)
+    return Commands(stated.dim, stated.length, interval, stated.fold, stated.ahead, stated.least)
 
 
 @contextmanager

@@ -204,6 +204,7 @@ class CommandsModel(Strict):
     interval: Time | None = None
     fold: Annotated[int, _plain(_whole, least=0)] = 0
     ahead: Annotated[int, _plain(_whole, least=0)] = 0
+    least: Annotated[int, _plain(_whole, least=0)] = 0
 
 
 class VectorModel(Strict):

@@ -141,7 +141,7 @@ cdef class Machine:
     cdef int64_t cycles_per_mac, skew
     cdef int skew_per_fold
     cdef int command_dim          # that a command streams along, -1: there are none
-    cdef int64_t command_length, command_ticks, first_command, ahead
+    cdef int64_t command_length, command_ticks, first_command, ahead, least_command
     cdef int64_t[::1] tables
     cdef State* s
     cdef Ring* ring
@@ -192,13 +192,14 @@ cdef class Machine:
         self.command_ticks = n[10]
         self.first_command = n[11]
         self.ahead = n[12]
+        self.least_command = n[13]
         if self.loops > MAXLOOPS or self.buffers > MAXBUFFERS or self.engines > MAXENGINES \
                 or self.ports > MAXPORTS:
             raise ValueError(
                 f"expected at most {MAXLOOPS} loops, {MAXBUFFERS} buffers and {MAXPORTS} ports, "
                 f"found {self.loops}, {self.buffers} and {self.ports}"
             )
-        at = 13
+        at = 14
         for d in range(ND):
             self.steps[d] = n[at + d]
             self.interior_from[d] = n[at + ND + d]
@@ -436,12 +437,16 @@ cdef class Machine:
             rows = steps // along
             full = along // self.command_length
             rest = along % self.command_length * self.cycles_per_mac
+            if 0 < rest < self.least_command:
+                rest = self.least_command
             issue = <double>self.command_ticks / TICKS
             late = rest
             if rest > 0 and issue > late:
                 late = issue
             if full:
                 steps = self.command_length * self.cycles_per_mac
+                if steps < self.least_command:
+                    steps = self.least_command
                 whole = steps
                 if issue > whole:
                     whole = issue

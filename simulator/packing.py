@@ -5,6 +5,7 @@ Layout (numbers as in `DIMS`, `OPERANDS`, `EVENTS`; -1 is none; loops outermost 
     integers: loops · buffers · engines · ports · engine of the array · cycles per MAC
               skew cycles · skew per fold
               of commands: dim · length · ticks of issuing one · least cycles of the first · ahead
+                           least cycles of each
               per dim (8 each): steps · first interior step · end of the interior · reduced
               per loop: dim · factor · span · steps
               per port: of the DRAM
@@ -157,14 +158,14 @@ class Packed:
         skew = self.sub.skew
         return skew.per == "fold" and len(self.sub.levels(skew.operand)) > 1
 
-    def _commands(self) -> tuple[int, int, int, int, int]:
+    def _commands(self) -> tuple[int, ...]:
         commands = self.sub.commands
         if commands is None:
-            return NONE, 1, 0, 0, 0
+            return NONE, 1, 0, 0, 0, 0
         compute = next(i for i in self.program.instructions() if isinstance(i, Compute))
         dim = DIMS.index(commands.dim)
         ticks = command_ticks(commands)
-        return dim, commands.length, ticks, compute.first_command, commands.ahead
+        return dim, commands.length, ticks, compute.first_command, commands.ahead, commands.least
 
     # -- what is alike -----------------------------------------------------------------------
     def _interior(self, dim: Dim) -> tuple[int, int]:

@@ -229,7 +229,8 @@ class Workload:
         rows = math.prod(steps) // along
         full, rest = divmod(along, commands.length)
         issue = command_ticks(commands) / TICKS
-        whole, short = commands.length * self.sub.cycles_per_mac, rest * self.sub.cycles_per_mac
+        whole = max(commands.length * self.sub.cycles_per_mac, commands.least)
+        short = max(rest * self.sub.cycles_per_mac, commands.least) if rest else 0
         late = max(float(short), issue) if rest else 0.0
         if full:
             waits = commands.ahead > 0 and issue <= whole

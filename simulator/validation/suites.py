@@ -11,7 +11,7 @@ from ...frontend.errors import InputError
 from .report import Report
 
 #: Modules of this package, in the order in which they are run.
-SUITES: Final = ("scalesim", "gemmini", "fidelity")
+SUITES: Final = ("scalesim", "gemmini", "fidelity", "eyeriss")
 
 
 def names() -> tuple[str, ...]:

@@ -65,8 +65,8 @@ def machines(draw: st.DrawFn) -> SubAccelerator:
         dim, length, interval = draw(
             st.tuples(st.sampled_from(DIMS), st.integers(1, 3), st.sampled_from([0.0, 2.3]))
         )
-        fold, ahead = draw(st.tuples(st.integers(0, 4), st.integers(0, 2)))
-        commands = Commands(dim, length, interval, fold, ahead)
+        fold, ahead, least = draw(st.tuples(*(st.integers(0, most) for most in (4, 2, 3))))
+        commands = Commands(dim, length, interval, fold, ahead, least)
     sub = replace(
         sub, memories=(*memories, dram), skew=skew, cycles_per_mac=cycles, commands=commands
     )
