@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from chiploom.dataflows import load_spec
 from chiploom.dataflows.accelerator import (
     Axis,
+    Bursts,
+    Commands,
     Memory,
     Precision,
     Skew,
@@ -136,8 +138,21 @@ SILENT = {
         "mac_leakage_mw": 9.0,
         "mac_source": "other",
         "parameters": {"a": "b"},
+        "dram_reserved": True,  # its bandwidth tells
+        "commands": Commands("OX", 16, 8.0, 16),  # at `cycle` fidelity only
     },
-    Memory: {"name": "other", "area_mm2": 9.0, "leakage_mw": 9.0, "source": "other"},
+    Memory: {
+        "name": "other",
+        "area_mm2": 9.0,
+        "leakage_mw": 9.0,
+        "source": "other",
+        # at `cycle` fidelity only
+        "latency": 9.0,
+        "bursts": Bursts(64, 512, 9.0),
+        "fills_after": "cacc",
+        "transfer_bandwidth": 9.0,  # the mapper refuses it
+        "swaps_with": "cacc",  # of the scheduler
+    },
     Axis: {},
     Skew: {},
     LoopNest: {},
