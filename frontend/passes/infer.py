@@ -28,7 +28,7 @@ def schema_for(op: str, domain: str, opset: int) -> OpSchema | None:
     """
     try:
         schema = defs.get_schema(op, opset, domain)
-        if schema.has_function and not schema.has_type_and_shape_inference_function:
+        if schema.function_body.node and not schema.has_type_and_shape_inference_function:
             return defs.get_schema(op, max(opset, defs.onnx_opset_version()), domain)
     except defs.SchemaError:
         return None
