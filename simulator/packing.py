@@ -41,6 +41,7 @@ from ..ext._machine import Machine
 from ..frontend.nest import DIMS, OPERANDS, RELEVANT, Dim, Operand
 from .accesses import HALO, PAIRS, positions
 from .addresses import operand_shape
+from .lines import stored
 from .machine import Timing
 from .program import (
     ARRAY,
@@ -54,7 +55,7 @@ from .program import (
     Transfer,
     When,
 )
-from .workload import TICKS, Port, Return, Workload, command_ticks, network, stored
+from .workload import TICKS, Port, Return, Workload, command_ticks, network
 
 EVENTS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 WHEN: Final[tuple[When, ...]] = get_args(When)
@@ -296,7 +297,7 @@ class Packed:
             self.reals += (
                 *self.work.speed(memory, way, self.work.cold(operand)),
                 bursts.request,
-                *(self.work.speed(memory, way, found.level)[0] for found in returns),
+                *(self.work.speed(memory, way, found.shares)[0] for found in returns),
             )
         order = None if bursts is None else stored(bursts, operand)
         entry = [number, width, last_width, bursts.burst_bits if bursts else 0]

@@ -15,6 +15,7 @@ from ..dataflows.accelerator import Bursts, Commands, Direction, Memory
 from ..frontend.nest import DIMS, OPERANDS, RELEVANT, Dim, Operand
 from .accesses import HALO, PAIRS, Counter, positions
 from .addresses import operand_shape
+from .lines import Shares, footprint, kept, requests, stored, up
 from .program import Compute, Program, Transfer
 from .sequencer import Issue
 
@@ -46,12 +47,12 @@ class Return:
         depth: of the loop, 0 is the outermost.
         every: slices of a line that the loop goes through: all but the first find it; 0, all
             iterations but the first do.
-        level: of the memory side (`Bursts.level`) that holds what the loop's iterations touch.
+        shares: of its lines that each level of the memory side holds (`Bursts.level`).
     """
 
     depth: int
     every: int
-    level: int
+    shares: Shares
 
 
 class Workload:
@@ -84,8 +85,8 @@ class Workload:
         for (name, direction), width in zip(ends, widths, strict=True):
             memory = self.memories[name]
             extents = self.extents(item.operand, memory, item.tile.steps, issue.starts, slid)
-            level = self._level(item, issue) if memory.bursts is not None else 0
-            cycles = self._port_cycles(memory, direction, item.operand, extents, width, level)
+            shares = self._found(item, issue)
+            cycles = self._port_cycles(memory, direction, item.operand, extents, width, shares)
             _add(busy, memory, direction, cycles)
             inner, way = network(item)
             if memory.name != inner:  # what several instances get alike is carried once
@@ -100,11 +101,11 @@ class Workload:
         operand: Operand,
         extents: tuple[int, ...],
         width: int,
-        level: int,
+        shares: Shares,
     ) -> float:
         """Cycles that a tile occupies a port."""
         bits = width * math.prod(extents)
-        rate, activate = self.speed(memory, direction, level)
+        rate, activate = self.speed(memory, direction, shares)
         bursts = memory.bursts
         if bursts is None:
             return bits / rate
@@ -118,30 +119,40 @@ class Workload:
         asked = requests(bursts, extents, width) * bursts.request
         return max(moved / rate, rows * activate, asked)
 
-    def speed(self, memory: Memory, direction: Direction, level: int) -> tuple[float, float]:
-        """Bits per cycle of a port, and cycles between opening two rows behind it."""
+    def speed(self, memory: Memory, direction: Direction, shares: Shares) -> tuple[float, float]:
+        """Bits per cycle of a port, and cycles between opening two rows behind it.
+
+        Args:
+            shares: where the lines are found. Rows count where all are the device's.
+        """
         rate = memory.read_bandwidth if direction == "read" else memory.write_bandwidth
-        if memory.bursts is None:
+        bursts = memory.bursts
+        if bursts is None:
             return rate, 0.0
-        behind = memory.bursts.bandwidth(level, write=direction == "write")
-        cached = level < len(memory.bursts.caches)
-        return min(rate, behind), 0.0 if cached else memory.bursts.activate
+        write = direction == "write"
+        cycles = sum(
+            share / min(rate, bursts.bandwidth(level, write=write))
+            for level, share in enumerate(shares)
+        )
+        return (1 / cycles if cycles else math.inf), bursts.activate if shares[-1] == 1 else 0.0
 
     # -- caches ------------------------------------------------------------------------------
-    def _level(self, item: Transfer, issue: Issue) -> int:
+    def _found(self, item: Transfer, issue: Issue) -> Shares:
         """Where a tile's lines are found."""
         iterations = issue.path[1::2]
         for found in self.returns(item):
             iteration = iterations[found.depth]
             if iteration % found.every if found.every else iteration:
-                return found.level
+                return found.shares
         return self.cold(item.operand)
 
-    def cold(self, operand: Operand) -> int:
+    def cold(self, operand: Operand) -> Shares:
         """Where an operand lies before the layer begins: in the first cache that all of it fits."""
         bursts = self.sub.dram.bursts
-        bits = self.problem.bits.of(operand) * self.nest.elements(operand)
-        return 0 if bursts is None else bursts.level(bits)
+        if bursts is None:
+            return (1.0,)
+        level = bursts.level(self.problem.bits.of(operand) * self.nest.elements(operand))
+        return tuple(float(n == level) for n in range(len(bursts.caches) + 1))
 
     def returns(self, item: Transfer) -> tuple[Return, ...]:
         """Loops outside a tile that find its lines nearer than they lay before, innermost first."""
@@ -153,18 +164,16 @@ class Workload:
         bursts, mapping = self.sub.dram.bursts, self.program.mapping
         if bursts is None or not bursts.caches:
             return
-        nearest = self.cold(item.operand)
+        before = self.cold(item.operand)
         for inside in range(self.program.buffers[item.buffer].point, len(mapping.temporal)):
             every = self._comes_back(item.operand, inside, bursts)
             if every is not None:
                 tile = mapping.tile(self.nest, inside)
                 lines = {other: self._lines(other, tile, bursts) for other in OPERANDS}
                 held = max(lines[item.operand][1], sum(touched for touched, _ in lines.values()))
-                level = bursts.level(held)
-                if every and level > 0:
-                    continue  # by then the line has left the nearest cache
-                if level < nearest:
-                    yield Return(len(mapping.temporal) - 1 - inside, every, level)
+                shares = kept(bursts, held, before, nearest=every > 0)
+                if shares is not None:
+                    yield Return(len(mapping.temporal) - 1 - inside, every, shares)
 
     def _comes_back(self, operand: Operand, inside: int, bursts: Bursts) -> int | None:
         """`Return.every` of a loop, None where it goes on to other lines.
@@ -196,7 +205,7 @@ class Workload:
         if not moved:
             return 0, 0
         distance = width * shape[order[-1]]
-        run = _up(width * extents[-1], bursts.burst_bits) * bursts.burst_bits
+        run = up(width * extents[-1], bursts.burst_bits) * bursts.burst_bits
         return moved, moved * max(1, (distance & -distance) // run)
 
     def _compute(self, item: Compute, issue: Issue) -> Work:
@@ -329,15 +338,6 @@ def command_ticks(commands: Commands) -> int:
     return round(commands.interval * TICKS)
 
 
-def stored(bursts: Bursts, operand: Operand) -> tuple[int, ...] | None:
-    """Dims of an operand's array (`operand_shape`) as addresses run through them, outermost first;
-    None where every tile lies in one piece.
-    """
-    if bursts.layout == "channels-last":
-        return (0, 3, 4, 2, 1) if operand == "W" else (0, 3, 4, 1, 2)
-    return (0, 1, 2, 3, 4) if bursts.layout == "rows" and operand != "W" else None
-
-
 def _add(busy: dict[Port, float], memory: Memory, direction: Direction, cycles: float) -> None:
     """Add cycles to a port, where it limits anything."""
     if cycles:
@@ -350,50 +350,3 @@ def network(item: Transfer) -> tuple[str, Literal["in", "out"]]:
     if item.op in ("drain", "store"):
         return item.source, "out"
     return item.destination, "in"
-
-
-def footprint(
-    bursts: Bursts, extents: tuple[int, ...], shape: tuple[int, ...], width: int
-) -> tuple[int, int]:
-    """Bits that bursts move, and rows that are opened, for a tile of an array laid out by rows.
-
-    Every run of neighbouring addresses takes whole bursts; runs within one row open it once.
-
-    Args:
-        extents, shape: of the tile and of the array, outermost dim first.
-        width: bits of an element.
-    """
-    total = width * math.prod(extents)
-    if not total:
-        return 0, 0
-    run, stride, inner = width * extents[-1], width * shape[-1], len(shape) - 1
-    while inner > 0 and extents[inner] == shape[inner]:
-        inner -= 1
-        run, stride = extents[inner] * stride, stride * shape[inner]
-    rows = _up(run, bursts.row_bits)
-    moved = total // run * _up(run, bursts.burst_bits) * bursts.burst_bits
-    for dim in range(inner - 1, -1, -1):
-        span = extents[dim] * stride  # neighbours along the dim are `stride` apart
-        rows = _up(span, bursts.row_bits) if stride < bursts.row_bits else extents[dim] * rows
-        stride *= shape[dim]
-    return moved, rows
-
-
-def requests(bursts: Bursts, extents: tuple[int, ...], width: int) -> int:
-    """Lines that a tile is asked for in, each run along the innermost dim on its own.
-
-    Args:
-        extents: of the tile, outermost dim first.
-        width: bits of an element.
-    """
-    run = width * extents[-1]
-    if not run:
-        return 0
-    # A run begins anywhere that its length allows, so at times it touches one line more.
-    line = bursts.burst_bits
-    lines = run + line - math.gcd(run, line)
-    return _up(math.prod(extents[:-1]) * lines, line)
-
-
-def _up(count: int, size: int) -> int:
-    return -(-count // size)

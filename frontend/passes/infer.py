@@ -21,11 +21,18 @@ _SHAPE_VALUES = 1024
 
 @lru_cache(maxsize=1024)
 def schema_for(op: str, domain: str, opset: int) -> OpSchema | None:
-    """ONNX's own description of an operator, None where it has none."""
+    """ONNX's own description of an operator, None where it has none.
+
+    Versions that are defined by a function have no shape inference at first (GreaterOrEqual of
+    operator set 12): their shapes are those of the newest version.
+    """
     try:
-        return defs.get_schema(op, opset, domain)
+        schema = defs.get_schema(op, opset, domain)
+        if schema.function_body.node and not schema.has_type_and_shape_inference_function:
+            return defs.get_schema(op, max(opset, defs.onnx_opset_version()), domain)
     except defs.SchemaError:
         return None
+    return schema
 
 
 def infer_outputs(

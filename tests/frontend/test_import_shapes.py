@@ -321,6 +321,15 @@ def test_a_normalisation_that_onnx_defines_by_a_function(norm: onnx.NodeProto) -
     assert network.macs == 6 * 4 * 9 * 9
 
 
+@pytest.mark.parametrize("op", ["GreaterOrEqual", "LessOrEqual"])
+def test_a_comparison_of_an_operator_set_that_has_no_shapes_for_it(op: str) -> None:
+    """Operator set 12 defines it by a function of others."""
+    nodes = [node(op, ["x", "b"], ["c"]), node("Where", ["c", "x", "b"], ["y"])]
+    network = load(nodes, {"x": (2, 1, 5), "b": (3, 1)}, ["y"], opset=12)
+    assert network.not_modelled == ()
+    assert network.tensors["y"].shape == (2, 3, 5)
+
+
 def test_a_second_shape_rule_is_refused() -> None:
     def rule(view: ShapeView) -> list[TensorType]:
         return [view.type(0)]

@@ -295,7 +295,7 @@ def quantized() -> Network:
     b = quantize(n, convolution(a, 4, 4, pads=[1, 1, 1, 1]), 1.0, zero)
     y = quantize(n, n.op("Add", a, b), 1.0, zero)
     y = quantize(n, n.op("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2]), 1.0, zero)
-    y = quantize(n, n.op("Flatten", y), 1.0, zero)
+    y = quantize(n, n.op("Flatten", y), 2.0, zero)  # rounds, unlike the one behind the pool
     stored = n.random.integers(-9, 9, (36, 4)).astype(np.int8)
     w = n.op("DequantizeLinear", stored, np.array(0.25, np.float32), np.array(1, np.int8))
     n.outputs = [n.op("MatMul", y, w), a]

@@ -17,6 +17,7 @@ from chiploom.frontend.errors import InputError
 from chiploom.frontend.nest import DIMS, LoopNest, OperandBits
 from chiploom.simulator.accesses import accesses
 from chiploom.simulator.layers import deployed
+from chiploom.simulator.lines import footprint, requests, stored, surviving
 from chiploom.simulator.machine import Timing, execute_plainly
 from chiploom.simulator.mapper import map_nest
 from chiploom.simulator.mapping import Loop, Mapping, Unroll
@@ -24,7 +25,7 @@ from chiploom.simulator.packing import execute
 from chiploom.simulator.problem import Problem
 from chiploom.simulator.program import Program, Transfer, lower
 from chiploom.simulator.sequencer import issues
-from chiploom.simulator.workload import Workload, footprint, requests, stored
+from chiploom.simulator.workload import Workload
 
 from .problem_strategies import mappings, nests, sub_accelerators
 from .program_strategies import cases, in_turn
@@ -418,7 +419,7 @@ def test_what_no_cache_holds_comes_from_the_device() -> None:
     assert [bursts.bandwidth(level, write=True) for level in range(3)] == [8.0, 2.0, 1.0]
 
 
-@pytest.mark.parametrize(("size", "again"), [(100, 4), (60, 32)])
+@pytest.mark.parametrize(("size", "again"), [(100, 4), (12, 32)])
 def test_a_cache_keeps_what_the_next_iteration_asks_for(size: int, again: int) -> None:
     """By hand: for each of 4 channels, 8 outputs ask for the same 4 weights of 32 bit together.
 
@@ -436,3 +437,12 @@ def test_a_cache_keeps_what_the_next_iteration_asks_for(size: int, again: int) -
     weights = 4 * (32 + 7 * again)
     inputs = 4 * 8 * 8
     assert timing.port_cycles["dram", "read"] == weights + inputs
+
+
+def test_lines_outlive_the_misses_in_between() -> None:
+    """What fits stays; of more, `h = exp(-load (1 - h))`, and little of three times as much."""
+    assert surviving(0.5) == surviving(1.0) == 1.0
+    share = surviving(1.25)
+    assert share == pytest.approx(math.exp(-1.25 * (1 - share)))
+    assert 1 > share > surviving(1.5) > surviving(3.0)
+    assert surviving(3.0) < 0.06

@@ -17,7 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from chiploom.dataflows import load_spec
+from chiploom.dataflows import load_spec, spec_names
 from chiploom.dataflows.accelerator import Accelerator
 from chiploom.frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, VectorWork
 from chiploom.frontend.onnx_import import import_model
@@ -31,6 +31,7 @@ from chiploom.simulator.execution import (
 from chiploom.simulator.execution import network as network_module
 from chiploom.simulator.functional import ExecutionError
 from chiploom.simulator.program import Program, lower
+from chiploom.simulator.result import Objective
 
 from .executed_networks import NETWORKS, Network, conv, residual
 
@@ -82,9 +83,9 @@ def expected(model: onnx.ModelProto, inputs: dict[str, Array]) -> dict[str, Arra
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def check(network: Network, chip: Accelerator) -> None:
+def check(network: Network, chip: Accelerator, objective: Objective = "edp") -> None:
     model = network.model()
-    found = execute_network(model, chip, network.inputs, cache=mappings())
+    found = execute_network(model, chip, network.inputs, objective=objective, cache=mappings())
     for name, values in expected(model, network.inputs).items():
         assert found[name].dtype == values.dtype
         if network.exact:
@@ -97,6 +98,15 @@ def check(network: Network, chip: Accelerator) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks(name: str, template: str, tmp_path: Path) -> None:
     check(NETWORKS[name](), tiny(template, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["latency", "energy"])
+@pytest.mark.parametrize("spec", spec_names())
+def test_networks_on_the_shipped_accelerators(spec: str, objective: Objective) -> None:
+    """Whose mappings, in large memories and for another objective, are others."""
+    for build in NETWORKS.values():
+        check(build(), load_spec(spec), objective)
 
 
 def lists(low: int, high: int, size: int) -> st.SearchStrategy[list[int]]:
