@@ -62,7 +62,7 @@ def _numbers(
             value = float(number)
         except ValueError:
             value = float("nan")
-        if value != value or value != int(value) or (least is not None and value < least):
+        if not value.is_integer() or (least is not None and value < least):
             limit = "" if least is None else f" of at least {least}"
             raise InputError(f"{option} {text}: expected a whole number{limit}, found {number!r}")
         if found.setdefault(name, int(value)) != int(value):

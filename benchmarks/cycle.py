@@ -86,9 +86,7 @@ def measure(network: str, spec: str, *, full: bool) -> Measured:
         assert [t.cycles for t in again] == [t.cycles for t in timings]
     executed = sum(timing.executed for timing in timings)
     skipped = sum(timing.skipped for timing in timings) / max(1, executed)
-    return Measured(
-        network, spec, len(lowered), executed, skipped, mapped - start, whole, skipping
-    )
+    return Measured(network, spec, len(lowered), executed, skipped, mapped - start, whole, skipping)
 
 
 def main() -> int:
@@ -108,8 +106,9 @@ def main() -> int:
     ):
         one = measure(network, spec, full=options.full)
         results.append(one)
+        seconds = (one.map_seconds, one.full, one.skipping)
         print(f"{network + ' on ' + spec:28.28}{one.programs:9}{one.executed:13,}"
-              f"{one.skipped:9.1%}{one.map_seconds:8.2f} s{one.full:8.2f} s{one.skipping:8.2f} s")  # fmt: skip
+              f"{one.skipped:9.1%}" + "".join(f"{number:8.2f} s" for number in seconds))  # fmt: skip
     before = time.process_time()
     for m, n, k in RESNET18:
         modelled(m, n, k, 32, 32, "ws")
