@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -20,8 +21,9 @@ from chiploom.frontend import load_onnx
 from chiploom.simulator import NoMappingError
 from chiploom.simulator.cache import MappingCache
 from chiploom.simulator.layers import problem_of
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.packing import execute
-from chiploom.simulator.program import Program, lower
+from chiploom.simulator.program import Program
 from chiploom.simulator.validation.scalesim import modelled
 
 #: CPU seconds: of resnet50 on gemmini-16x16, and of SCALE-Sim v3 for ResNet-18 on 32 x 32 PEs.
@@ -107,8 +109,9 @@ def main() -> int:
         one = measure(network, spec, full=options.full)
         results.append(one)
         seconds = (one.map_seconds, one.full, one.skipping)
-        print(f"{network + ' on ' + spec:28.28}{one.programs:9}{one.executed:13,}"
-              f"{one.skipped:9.1%}" + "".join(f"{number:8.2f} s" for number in seconds))  # fmt: skip
+        times = [f"{'-':>10}" if math.isnan(number) else f"{number:8.2f} s" for number in seconds]
+        label = f"{network} on {spec}"
+        print(f"{label:28.28}{one.programs:9}{one.executed:13,}{one.skipped:9.1%}", *times, sep="")
     before = time.process_time()
     for m, n, k in RESNET18:
         modelled(m, n, k, 32, 32, "ws")

@@ -9,8 +9,8 @@ from ..frontend.graph import ComputeLayer, FusedWork, Layer, LayerGraph, MoveLay
 from ..frontend.nest import DIMS
 from ..simulator.cache import MappingCache
 from ..simulator.layers import problem_of
+from ..simulator.lowering import lower
 from ..simulator.mapper import EffortName
-from ..simulator.program import lower
 from ..simulator.result import LayerResult, Result
 from .text import printable
 from .units import count, energy, plural, shape

@@ -11,11 +11,11 @@ from ..frontend.nest import DIMS, LoopNest, Operand, OperandBits
 from .bounds import roofline
 from .cache import MappingCache
 from .cost import Evaluation
+from .lowering import lower as lower_program
 from .mapper import EffortName
 from .mapping import Mapping
 from .packing import execute
 from .problem import Hardware, Problem
-from .program import lower as lower_program
 from .result import Fidelity, Kind, LayerResult, Objective
 
 Traffic = dict[tuple[str, Operand, str], int]

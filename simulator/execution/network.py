@@ -26,9 +26,9 @@ from ..cache import MappingCache
 from ..errors import NoMappingError
 from ..functional import ExecutionError, execute
 from ..layers import compute_cost, problem_of
+from ..lowering import lower
 from ..mapper import EffortName
 from ..problem import Problem
-from ..program import lower
 from ..result import Objective
 from .errors import NotExecutableError, WiringError
 from .products import Products

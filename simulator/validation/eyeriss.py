@@ -23,10 +23,10 @@ from ...frontend.errors import InputError
 from ...frontend.nest import DIMS, OPERANDS, Dim, LoopNest, OperandBits
 from ..cost import Evaluation
 from ..layers import leakage_per_cycle
+from ..lowering import lower
 from ..mapping import Loop, Mapping, Unroll, check
 from ..packing import execute
 from ..problem import Problem
-from ..program import lower
 from .report import Case, Report
 from .tables import number, read_table
 

@@ -27,9 +27,10 @@ from ...frontend.errors import InputError
 from ...frontend.nest import DIMS, Dim, LoopNest, OperandBits
 from ..cost import Evaluation
 from ..layers import deployed
+from ..lowering import lower
 from ..mapping import Loop, Mapping, Unroll, check
 from ..packing import execute
-from ..program import REDUCED, Instruction, Program, TileLoop, Transfer, lower
+from ..program import REDUCED, Instruction, Program, TileLoop, Transfer
 from .report import Case, Report
 from .tables import number, read_table
 

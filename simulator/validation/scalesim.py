@@ -18,9 +18,9 @@ from ...dataflows.spec import parse_spec
 from ...frontend.errors import InputError
 from ...frontend.nest import LoopNest, OperandBits
 from ..layers import deployed
+from ..lowering import lower
 from ..mapper import map_nest
 from ..packing import execute
-from ..program import lower
 from .report import Case, Report
 from .tables import number, read_table
 

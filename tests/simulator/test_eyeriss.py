@@ -11,11 +11,11 @@ import pytest
 from chiploom.frontend.errors import InputError
 from chiploom.frontend.nest import OperandBits
 from chiploom.simulator import functional
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.machine import execute_plainly
 from chiploom.simulator.mapping import check
 from chiploom.simulator.packing import execute
 from chiploom.simulator.problem import Problem
-from chiploom.simulator.program import lower
 from chiploom.simulator.validation import run
 from chiploom.simulator.validation.eyeriss import Layer, chip, coded_share, mapping_of
 

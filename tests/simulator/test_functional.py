@@ -17,6 +17,7 @@ from chiploom.simulator.accesses import accesses
 from chiploom.simulator.cost import evaluate_plainly
 from chiploom.simulator.errors import NoMappingError
 from chiploom.simulator.functional import ExecutionError, execute, trace
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.mapper import map_nest
 from chiploom.simulator.mapping import Loop, Mapping, Unroll, check
 from chiploom.simulator.problem import Problem
@@ -28,7 +29,6 @@ from chiploom.simulator.program import (
     TileLoop,
     Transfer,
     Wait,
-    lower,
 )
 
 from .problem_strategies import nests, sub_accelerators

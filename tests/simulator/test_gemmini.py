@@ -13,9 +13,10 @@ from chiploom.frontend.nest import LoopNest, OperandBits
 from chiploom.simulator.accesses import accesses
 from chiploom.simulator.cost import evaluate
 from chiploom.simulator.layers import deployed
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.packing import execute
 from chiploom.simulator.problem import Problem
-from chiploom.simulator.program import Transfer, lower
+from chiploom.simulator.program import Transfer
 from chiploom.simulator.sequencer import issues
 from chiploom.simulator.validation import gemmini, run
 from chiploom.simulator.workload import Workload

@@ -18,12 +18,13 @@ from chiploom.frontend.nest import DIMS, LoopNest, OperandBits
 from chiploom.simulator.accesses import accesses
 from chiploom.simulator.layers import deployed
 from chiploom.simulator.lines import footprint, requests, stored, surviving
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.machine import Timing, execute_plainly
 from chiploom.simulator.mapper import map_nest
 from chiploom.simulator.mapping import Loop, Mapping, Unroll
 from chiploom.simulator.packing import execute
 from chiploom.simulator.problem import Problem
-from chiploom.simulator.program import Program, Transfer, lower
+from chiploom.simulator.program import Program, Transfer
 from chiploom.simulator.sequencer import issues
 from chiploom.simulator.workload import Workload
 

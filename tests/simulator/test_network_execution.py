@@ -30,7 +30,8 @@ from chiploom.simulator.execution import (
 )
 from chiploom.simulator.execution import network as network_module
 from chiploom.simulator.functional import ExecutionError
-from chiploom.simulator.program import Program, lower
+from chiploom.simulator.lowering import lower
+from chiploom.simulator.program import Program
 from chiploom.simulator.result import Objective
 
 from .executed_networks import NETWORKS, Network, conv, residual

@@ -10,9 +10,10 @@ from chiploom.dataflows.accelerator import Axis, Memory, Precision, SubAccelerat
 from chiploom.frontend.nest import DIMS, LoopNest, OperandBits
 from chiploom.simulator.accesses import replaced
 from chiploom.simulator.cost import Evaluation
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.mapping import Loop, Mapping, Unroll
 from chiploom.simulator.problem import Problem
-from chiploom.simulator.program import Compute, Program, Release, Transfer, lower
+from chiploom.simulator.program import Compute, Program, Release, Transfer
 from chiploom.simulator.sequencer import Issue, issues
 
 from .program_strategies import cases

@@ -19,8 +19,8 @@ from chiploom.frontend import load_onnx
 from chiploom.frontend.graph import ComputeLayer
 from chiploom.simulator.functional import execute
 from chiploom.simulator.layers import problem_of
+from chiploom.simulator.lowering import lower
 from chiploom.simulator.mapper import map_nest
-from chiploom.simulator.program import lower
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
