@@ -26,6 +26,7 @@ from chiploom.simulator.packing import execute
 from chiploom.simulator.problem import Problem
 from chiploom.simulator.program import Program, Transfer
 from chiploom.simulator.sequencer import issues
+from chiploom.simulator.validation.scalesim import array
 from chiploom.simulator.workload import Workload
 
 from .problem_strategies import mappings, nests, sub_accelerators
@@ -167,35 +168,6 @@ def test_every_run_and_thread_gives_the_same() -> None:
 
 
 # -- what is known in closed form ------------------------------------------------------------
-def systolic(rows: int, columns: int, dataflow: str, extra: str = "") -> SubAccelerator:
-    """A systolic array that no memory limits."""
-    import tempfile
-    from pathlib import Path
-
-    text = f"""
-clock: 1 GHz
-technology: {{node: 28 nm}}
-dram: {{type: LPDDR4, bandwidth: unlimited}}
-sub_accelerators:
-  - name: array
-    template: systolic-{dataflow}
-    parameters:
-      rows: {rows}
-      columns: {columns}
-      scratchpad: 256 MiB
-      scratchpad_bandwidth: unlimited
-      fill_bandwidth: unlimited
-      {"accumulator" if dataflow != "os" else "output_buffer"}: 64 MiB
-      {extra}
-    memories:
-      {"accumulator: {bandwidth: unlimited}" if dataflow != "os" else "{}"}
-"""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "array.yaml"
-        path.write_text(text)
-        return load_spec(path).sub_accelerators[0]
-
-
 def matrix_product(m: int, n: int, k: int) -> LoopNest:
     """M x K times K x N."""
     return LoopNest((1, 1, n, k, 1, m, 1, 1), input_size=(1, m))
@@ -214,7 +186,7 @@ def test_a_systolic_array_takes_its_closed_form(
 ) -> None:
     """Kung: a fold takes R cycles to load, T streamed, R + C - 2 of fill and drain."""
     rows, columns = shape
-    sub = systolic(rows, columns, dataflow)
+    sub = array(rows, columns, dataflow)
     problem = deployed(matrix_product(m, n, k), OperandBits(8, 8, 8), sub, 0.0)
     mapped = map_nest(problem, "latency", "normal")
     across, down, streamed = {"ws": (k, n, m), "is": (k, m, n), "os": (m, n, k)}[dataflow]
