@@ -10,6 +10,8 @@ it stays below the best mapping found, `close_gap` enumerates the mappings in be
 cdef enum:
     LATENCY, ENERGY, EDP
 
+cdef double WORTH_SHARING = 0.002  # gap at which memories are shared out
+
 cdef enum:
     MAXLINES = 96
     MAXTABLES = 28
@@ -420,6 +422,17 @@ cdef class Certifier:
                 if not self.open_gap():
                     return 1
             self.play(0 if self.objective == LATENCY else weights.energy, around_weight(self.search))
+        # Tiles that share a memory often do not fit together on a line: then a good mapping is
+        # found among those that keep to a part of it each.
+        self.bound_of(self.lines, self.line_count, 0, 0, &at)
+        if self.value > at.value * (1 + WORTH_SHARING):
+            self.slope_at(at.energy, at.cycles, &weights)
+            self.search.weights = weights
+            with nogil:
+                weigh(self.search)
+            self.share_out()
+            if not self.open_gap():
+                return 1
         return self.ask_ports()
 
     cdef int ask_ports(self) except -1:

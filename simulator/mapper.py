@@ -52,6 +52,8 @@ EFFORTS: Final[dict[EffortName, Effort]] = {
     "normal": Effort(cells=30_000, rounds=6, nodes=20_000),
     "thorough": Effort(cells=600_000, rounds=12, nodes=20_000),
 }
+#: How much longer a spatial mapping is searched that was left open.
+AGAIN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +147,16 @@ def map_nest(
     macs_energy = problem.nest.macs * problem.sub.mac_energy
     number = OBJECTIVES.index(objective)
     surveyed = surveyed or survey(problem, objective, effort)
-    best, known, bound = None, math.inf, math.inf
-    # How to weight the sums of cycles: what serves one spatial mapping serves the next.
-    share = np.zeros(1 + 2 * len(problem.sub.memories))
-    share[0] = 1
-    runs = nodes = 0
     several = len(surveyed.spatials) > 1
     # What the most promising one reaches rules most of the others out.
     least_of = partial(problem.kernel.bounds, objective=number, macs_energy=macs_energy)
     least_values, least_cycles = least_of(surveyed.raised)
     queue = [(least, place) for place, least in enumerate(least_values.tolist())]
     heapq.heapify(queue)
+    search = _Search(problem, surveyed, objective, limits)
     while queue:
         least, place = heapq.heappop(queue)
-        if least >= known * (1 - TOLERANCE):
+        if least >= search.known * (1 - TOLERANCE):
             break
         if several and place not in surveyed.looked:
             surveyed.look(problem, place, objective)
@@ -166,25 +164,13 @@ def map_nest(
             heapq.heappush(queue, (float(better[0]), place))
             least_cycles[place] = cycles[0]
             continue
-        energy = float(surveyed.raised[place, 0])
-        _, proven, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
-            surveyed.placed[place],
-            surveyed.sizes[place],
-            number,
-            macs_energy,
-            known,
-            energy,
-            float(least_cycles[place]),
-            share,
-            limits.rounds,
-            limits.nodes,
-        )
-        runs, nodes = runs + asked, nodes + tried
-        bound = min(bound, proven)
-        if loops is not None:
-            best = mapping_of(problem, surveyed.spatials[place], loops, bounds, doubled)
-            cost = evaluate(problem, best)
-            known = value_of(problem, cost, objective)
+        search.of(place, float(least_cycles[place]), limits.nodes)
+    # What was left open had a worse mapping to beat: once more, with patience.
+    for place, proven in sorted(search.proven.items(), key=lambda item: item[1]):
+        if proven < search.known * (1 - TOLERANCE):
+            search.of(place, float(least_cycles[place]), AGAIN * limits.nodes)
+    best, bound = search.best, min(search.proven.values(), default=math.inf)
+    runs, nodes = search.runs, search.nodes
     if best is None:
         raise NoMappingError(explain(problem))
     cost = evaluate(problem, best)
@@ -194,6 +180,45 @@ def map_nest(
         runs += int((least_of(surveyed.floors)[0] < value * (1 - TOLERANCE)).sum())
     optimal = value <= bound * (1 + TOLERANCE)
     return Mapped(best, cost, value, value if optimal else bound, optimal, runs, nodes)
+
+
+class _Search:
+    """The best mapping so far, and what is proven of each spatial mapping."""
+
+    def __init__(
+        self, problem: Problem, surveyed: Survey, objective: Objective, limits: Effort
+    ) -> None:
+        self.problem, self.surveyed = problem, surveyed
+        self.objective, self.limits = objective, limits
+        self.macs_energy = problem.nest.macs * problem.sub.mac_energy
+        self.best: Mapping | None = None
+        self.known = math.inf
+        self.proven: dict[int, float] = {}
+        self.runs = self.nodes = 0
+        # How to weight the sums of cycles: what serves one spatial mapping serves the next.
+        self.share = np.zeros(1 + 2 * len(problem.sub.memories))
+        self.share[0] = 1
+
+    def of(self, place: int, least_cycles: float, nodes: int) -> None:
+        """Search one spatial mapping."""
+        problem, surveyed = self.problem, self.surveyed
+        _, proven, loops, bounds, doubled, asked, tried = problem.kernel.best_temporal(
+            surveyed.placed[place],
+            surveyed.sizes[place],
+            OBJECTIVES.index(self.objective),
+            self.macs_energy,
+            self.known,
+            float(surveyed.raised[place, 0]),
+            least_cycles,
+            self.share,
+            self.limits.rounds,
+            nodes,
+        )
+        self.runs, self.nodes = self.runs + asked, self.nodes + tried
+        self.proven[place] = max(proven, self.proven.get(place, 0.0))
+        if loops is not None:
+            self.best = mapping_of(problem, surveyed.spatials[place], loops, bounds, doubled)
+            self.known = value_of(problem, evaluate(problem, self.best), self.objective)
 
 
 def value_of(problem: Problem, cost: Cost, objective: Objective) -> float:
