@@ -18,7 +18,7 @@ setuptools.setup(
                 [f"ext/{kernel}.pyx"],
                 extra_compile_args=["-O3"],
             )
-            for kernel in ("_machine", "_mapspace")
+            for kernel in ("_machine", "_mapspace", "_schedule")
         ],
         build_dir="build",  # keeps the generated C out of ext/
         language_level=3,
