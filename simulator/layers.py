@@ -31,9 +31,9 @@ class LayerCost:
         energy: pJ by component.
         traffic: bits by (memory, operand, `read` or `write`).
         bound: `compute`, `vector` or `memory:<level>`.
-        fused_bits: of the DRAM's traffic of I, what fused work reads.
         room: bits that the layer's tiles leave free where its input and where its output can stay
-            on chip (`SubAccelerator.keeper`).
+            on chip (`SubAccelerator.keeper`); only where that was asked for.
+        resident: the cost where its first input lies there already, None where it cannot.
         leakage: pJ per cycle; energy holds no leakage yet, `result` adds it.
         Others as of `LayerResult`.
     """
@@ -44,14 +44,14 @@ class LayerCost:
     traffic: Traffic
     bound: str
     leakage: float
-    room: tuple[int, int] = (0, 0)
-    fused_bits: int = 0
     macs: int = 0
     mapping: str = ""
     optimal: bool = False
     lower_bound: float = 0.0
     note: str = ""
     fused: tuple[str, ...] = field(default=())
+    room: tuple[int, int] = (0, 0)
+    resident: LayerCost | None = None
 
     def value(self, objective: Objective) -> float:
         """The layer's share of an objective."""
@@ -95,8 +95,8 @@ class LayerCost:
             energy=energy,
             traffic=traffic,
             bound=bound,
-            fused_bits=extra,
             fused=tuple(work.work.op for work in layer.fused),
+            resident=self.resident and self.resident.with_fused(layer, sub, accelerator),
         )
 
     def result(self, graph: LayerGraph, layer: Layer, start: int) -> LayerResult:
@@ -178,8 +178,13 @@ def compute_cost(
     fidelity: Fidelity,
     effort: EffortName,
     cache: MappingCache,
+    *,
+    keeping: bool = False,
 ) -> LayerCost:
     """The cost of a loop nest alone; its mapping comes from the cache.
+
+    Args:
+        keeping: whether `room` and `resident` are wanted.
 
     Raises:
         NoMappingError: no mapping is legal.
@@ -190,14 +195,12 @@ def compute_cost(
         read, written, network = least.read_bits, least.write_bits, 0.0
         bound = f"memory:{sub.dram.name}" if least.memory_bound else "compute"
         cycles, text, optimal, lower = least.cycles, "", False, least.of(objective)
-        room = (0, 0)
     else:
         found = cache.map(problem, objective, effort)
         cost = found.cost
         read, written, network = cost.read_bits, cost.write_bits, cost.network_energy
         text, optimal, lower = found.mapping.describe(sub), found.optimal, found.lower_bound
         cycles, limit = cost.cycles, cost.bound
-        room = room_beside(problem, found.mapping)
         if fidelity == "cycle":
             timing = execute(lower_program(problem, found.mapping))
             cycles, limit = timing.cycles, timing.bound
@@ -208,19 +211,56 @@ def compute_cost(
     traffic |= {(name, operand, "write"): bits for (name, operand), bits in written.items()}
     energy = {"mac": problem.nest.macs * sub.mac_energy, "network": network}
     energy |= _memory_energy(traffic, sub)
-    return LayerCost(
+    answer = LayerCost(
         sub,
         cycles,
         energy,
         traffic,
         bound,
         problem.leakage,
-        room,
-        0,
         problem.nest.macs,
         text,
         optimal,
         lower,
+    )
+    if not keeping or fidelity == "roofline":
+        return answer
+    return replace(
+        answer,
+        room=room_beside(problem, found.mapping),
+        resident=_resident(problem, found.mapping, answer, timed=fidelity == "cycle"),
+    )
+
+
+def _resident(
+    problem: Problem, mapping: Mapping, cost: LayerCost, *, timed: bool
+) -> LayerCost | None:
+    """The cost where all inputs lie in their outermost memory on chip, and are not brought there.
+
+    Of an execution (`timed`) the cycles are kept: they are at most those.
+    """
+    sub, levels = problem.sub, problem.sub.levels("I")
+    if len(levels) < 2 or sub.keeper("I") is not levels[-2]:
+        return None
+    there = Evaluation(problem, mapping)
+    outermost = len(levels) - 2
+    there.links = [link for link in there.links if link[:2] != ("I", outermost)]
+    there.accesses = [
+        access
+        for access in there.accesses
+        if (access.operand, access.level, access.purpose) != ("I", outermost, "fill")
+    ]
+    found = there.cost()
+    traffic: Traffic = {(n, o, "read"): bits for (n, o), bits in found.read_bits.items()}
+    traffic |= {(n, o, "write"): bits for (n, o), bits in found.write_bits.items()}
+    energy = {"mac": cost.energy["mac"], "network": found.network_energy}
+    energy |= _memory_energy(traffic, sub)
+    return replace(
+        cost,
+        cycles=cost.cycles if timed else min(cost.cycles, found.cycles),
+        energy=energy,
+        traffic=traffic,
+        bound=cost.bound if timed else f"memory:{found.bound}" if found.bound else "compute",
     )
 
 
@@ -266,30 +306,42 @@ def streamed_cost(
     if isinstance(layer, VectorLayer):
         work = (FusedWork(layer.work), *fused)
         read += sum(item.read_bits for item in fused)
+    first = tensor_bits(graph, layer.inputs[0], sub.precision.I) if layer.inputs else 0
+    leakage = leakage_per_cycle(accelerator)
+    cost = _streamed(read, read, write, work, sub, leakage)
+    return replace(
+        cost,
+        fused=tuple(item.work.op for item in fused),
+        room=room_while_streaming(sub),
+        resident=_streamed(read, max(0, read - first), write, work, sub, leakage),
+    )
+
+
+def _streamed(
+    read: int,
+    fetched: int,
+    write: int,
+    work: tuple[FusedWork, ...],
+    sub: SubAccelerator,
+    leakage: float,
+) -> LayerCost:
+    """Bits read on chip, of them fetched from the DRAM, and bits written."""
     traffic: Traffic = {
-        (sub.dram.name, "I", "read"): read,
+        (sub.dram.name, "I", "read"): fetched,
         (sub.dram.name, "O", "write"): write,
     }
-    passages: tuple[tuple[Operand, int], ...] = (("I", read), ("O", write))
-    for operand, bits in passages:
+    passages: tuple[tuple[Operand, int, int], ...] = (("I", fetched, read), ("O", write, write))
+    for operand, brought, taken in passages:
         buffer = _shared_buffer(sub, operand)
         if buffer is not None:
-            traffic[buffer.name, operand, "write"] = bits
-            traffic[buffer.name, operand, "read"] = bits
+            traffic[buffer.name, operand, "write"] = brought
+            traffic[buffer.name, operand, "read"] = taken
     energy = _memory_energy(traffic, sub)
     busy, cycles = _dram_cycles(traffic, sub.dram), _vector_cycles(work, sub)
     if work:
         energy["vector"] = _vector_energy(work, sub)
-    return LayerCost(
-        sub,
-        max(busy, cycles),
-        energy,
-        traffic,
-        "vector" if cycles > busy else f"memory:{sub.dram.name}",
-        leakage_per_cycle(accelerator),
-        room_while_streaming(sub),
-        fused=tuple(item.work.op for item in fused),
-    )
+    bound = "vector" if cycles > busy else f"memory:{sub.dram.name}"
+    return LayerCost(sub, max(busy, cycles), energy, traffic, bound, leakage)
 
 
 def tensor_bits(graph: LayerGraph, name: str, widest: int) -> int:

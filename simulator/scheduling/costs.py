@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from ...dataflows.accelerator import Accelerator, SubAccelerator
+from ...dataflows.accelerator import Accelerator
 from ...frontend.graph import ComputeLayer, Layer, LayerGraph
 from ...frontend.nest import LoopNest, OperandBits
 from ..cache import MappingCache
 from ..errors import NoMappingError
 from ..layers import (
     LayerCost,
-    Traffic,
     compute_cost,
     leakage_per_cycle,
     problem_of,
@@ -80,20 +79,20 @@ class System:
         work, _, layer = self.tasks[task]
         return self.works[work].graph.layers[layer]
 
-    def cost(self, task: int, machine: int) -> LayerCost:
-        """Of a task on a machine that can run it."""
+    def cost(self, task: int, machine: int, *, stays: bool = False) -> LayerCost:
+        """Of a task on a machine that can run it, its input there already if it `stays`."""
         work, _, layer = self.tasks[task]
         found = self.costs[work][layer][machine]
+        if stays and found is not None:
+            found = found.resident
         assert found is not None
         return found
 
     def dram_rate(self, task: int, machine: int, *, stays: bool) -> float:
         """Bits per cycle to and from the DRAM while a task runs, on average."""
-        cost = self.cost(task, machine)
+        cost = self.cost(task, machine, stays=stays)
         dram = cost.sub.dram.name
         bits = sum(b for (name, _, _), b in cost.traffic.items() if name == dram)
-        if stays:
-            bits -= cost.traffic.get((dram, "I", "read"), 0) - cost.fused_bits
         return bits / max(1, cost.cycles)
 
 
@@ -114,7 +113,14 @@ def system_of(
     """
     cache = MappingCache() if cache is None else cache
     mapped = map_all(
-        [w.graph for w in works], accelerator, objective, fidelity, effort, cache, progress
+        [work.graph for work in works],
+        accelerator,
+        objective,
+        fidelity,
+        effort,
+        cache,
+        progress,
+        keeping=True,
     )
     costs = tuple(
         tuple(layer_costs(layer, work.graph, accelerator, mapped) for layer in work.graph.layers)
@@ -136,6 +142,8 @@ def map_all(
     effort: EffortName,
     cache: MappingCache,
     progress: Progress | None,
+    *,
+    keeping: bool = False,
 ) -> Costs:
     """Every distinct (loop nest, widths, sub-accelerator), mapped once, on all cores."""
     names: dict[Key, tuple[Problem, str]] = {}
@@ -146,7 +154,10 @@ def map_all(
                 names.setdefault(_key(problem), (problem, layer.name))
     costs: Costs = {}
     keys = list(names)
-    tasks = [partial(_attempt, names[key][0], objective, fidelity, effort, cache) for key in keys]
+    tasks = [
+        partial(_attempt, names[key][0], objective, fidelity, effort, cache, keeping)
+        for key in keys
+    ]
     try:
         for done, (number, cost) in enumerate(completed(tasks), start=1):
             costs[keys[number]] = cost
@@ -167,9 +178,10 @@ def _attempt(
     fidelity: Fidelity,
     effort: EffortName,
     cache: MappingCache,
+    keeping: bool,
 ) -> LayerCost | NoMappingError:
     try:
-        return compute_cost(problem, objective, fidelity, effort, cache)
+        return compute_cost(problem, objective, fidelity, effort, cache, keeping=keeping)
     except NoMappingError as error:
         return error  # another sub-accelerator may take the layer
 
@@ -232,14 +244,16 @@ def _system(
                 continue
             duration[n, m] = stay[0][n, m] = max(1, cost.cycles)
             energy[n, m] = stay[1][n, m] = sum(cost.energy.values())
-            share[n, m] = stay[2][n, m] = _share(cost, sub)
+            share[n, m] = stay[2][n, m] = _share(cost)
             source = None if before is None else costs[w][before][m]
             if before is None or source is None:
                 continue
             bits = tensor_bits(graph, graph.layers[before].output, sub.precision.O)
             fits[n, m] = bits <= min(source.room[1], cost.room[0])
-            if fits[n, m]:
-                stay[0][n, m], stay[1][n, m], stay[2][n, m] = _staying(cost, source, bits, sub)
+            if fits[n, m] and cost.resident is not None:
+                stay[0][n, m], stay[1][n, m], stay[2][n, m] = _staying(cost.resident, source, bits)
+            else:
+                fits[n, m] = False
     edges = [
         (number[w, frame, a], number[w, frame, b])
         for w, work in enumerate(works)
@@ -296,11 +310,11 @@ def _feeders(graph: LayerGraph) -> dict[int, int]:
     return found
 
 
-def _share(cost: LayerCost, sub: SubAccelerator) -> int:
+def _share(cost: LayerCost) -> int:
     """Mean share of the DRAM's bandwidth while the layer runs, rounded up."""
-    if sub.dram_reserved:
+    if cost.sub.dram_reserved:
         return 0
-    dram = sub.dram
+    dram = cost.sub.dram
     read = sum(
         b for (name, _, way), b in cost.traffic.items() if (name, way) == (dram.name, "read")
     )
@@ -314,17 +328,10 @@ def _share(cost: LayerCost, sub: SubAccelerator) -> int:
     return min(WHOLE, math.ceil(busy / max(1, cost.cycles) * WHOLE))
 
 
-def _staying(
-    cost: LayerCost, source: LayerCost, bits: int, sub: SubAccelerator
-) -> tuple[int, float, int]:
-    """(cycles, pJ, share of the DRAM) where the input stayed on chip.
-
-    The producer does not write it, the consumer does not read it. The cycles stay those of the
-    mapping, which was made for an input that comes from the DRAM.
-    """
-    dram = sub.dram
-    again = cost.traffic.get((dram.name, "I", "read"), 0) - cost.fused_bits
+def _staying(resident: LayerCost, source: LayerCost, bits: int) -> tuple[int, float, int]:
+    """(cycles, pJ, share of the DRAM) where the input stayed on chip: its producer does not write
+    it to the DRAM either."""
+    dram = resident.sub.dram
     written = min(bits, source.traffic.get((dram.name, "O", "write"), 0))
-    energy = sum(cost.energy.values()) - again * dram.read_energy - written * dram.write_energy
-    traffic: Traffic = {**cost.traffic, (dram.name, "I", "read"): cost.fused_bits}
-    return max(1, cost.cycles), energy, _share(replace(cost, traffic=traffic), sub)
+    energy = sum(resident.energy.values()) - written * dram.write_energy
+    return max(1, resident.cycles), energy, _share(resident)

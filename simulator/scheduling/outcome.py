@@ -24,32 +24,24 @@ def layer_results(system: System, schedule: Schedule) -> list[LayerResult]:
         n = int(task)
         work, frame, _ = system.tasks[n]
         graph, layer = system.works[work].graph, system.layer(n)
-        cost = system.cost(n, int(schedule.machine[n]))
-        if schedule.stays[n]:
-            cost = _without(cost, "I", cost.traffic.get((cost.sub.dram.name, "I", "read"), 0)
-                            - cost.fused_bits)  # fmt: skip
+        cost = system.cost(n, int(schedule.machine[n]), stays=bool(schedule.stays[n]))
         if leaves[n]:
             bits = tensor_bits(graph, layer.output, cost.sub.precision.O)
-            cost = _without(cost, "O", bits)
+            cost = _unwritten(cost, bits)
         cost = replace(cost, leakage=0.0, cycles=int(schedule.end[n] - schedule.start[n]))
         result = cost.result(graph, layer, int(schedule.start[n]))
         found.append(replace(result, frame=frame, stays=bool(schedule.stays[n])))
     return found
 
 
-def _without(cost: LayerCost, operand: str, bits: int) -> LayerCost:
-    """The cost with so much less of an operand's traffic with the DRAM."""
+def _unwritten(cost: LayerCost, bits: int) -> LayerCost:
+    """The cost without writing the output to the DRAM."""
     dram = cost.sub.dram
-    way = "read" if operand == "I" else "write"
-    per_bit = dram.read_energy if operand == "I" else dram.write_energy
     traffic, energy = dict(cost.traffic), dict(cost.energy)
-    key = next((k for k in traffic if k == (dram.name, operand, way)), None)
-    if key is None:
-        return cost
-    saved = min(bits, traffic[key])
-    traffic[key] -= saved
-    name = f"{dram.name}.{operand}.{way}"
-    energy[name] = energy.get(name, 0.0) - saved * per_bit
+    saved = min(bits, traffic.get((dram.name, "O", "write"), 0))
+    traffic[dram.name, "O", "write"] = traffic.get((dram.name, "O", "write"), 0) - saved
+    name = f"{dram.name}.O.write"
+    energy[name] = energy.get(name, 0.0) - saved * dram.write_energy
     return replace(cost, traffic=traffic, energy=energy)
 
 
