@@ -116,6 +116,8 @@ class ScheduleSummary:
         value: of the goal: cycles, pJ, or pJ x cycles.
         lower_bound: no schedule has a smaller value; optimal: the value meets it.
         latency_bound: cycles that were granted, None where none were stated.
+        executed: cycles that the sequences take where every layer starts as soon as it can and
+            contends for the DRAM.
         leakage_pj: of the whole chip over the makespan; not part of any layer's energy.
         utilization: by sub-accelerator, share of the makespan that it worked.
         dram: (cycle, bits per cycle that the DRAM moves on average from there on), by time.
@@ -128,6 +130,7 @@ class ScheduleSummary:
     lower_bound: float
     optimal: bool
     latency_bound: int | None
+    executed: int
     leakage_pj: float
     utilization: Mapping[str, float]
     dram: tuple[tuple[int, float], ...]
@@ -292,6 +295,7 @@ def _schedule_json(schedule: ScheduleSummary) -> dict[str, Any]:
         "lower_bound": schedule.lower_bound,
         "optimal": schedule.optimal,
         "latency_bound": schedule.latency_bound,
+        "executed": schedule.executed,
         "leakage_pj": schedule.leakage_pj,
         "utilization": dict(schedule.utilization),
         "dram": [list(entry) for entry in schedule.dram],

@@ -9,6 +9,7 @@ import numpy as np
 from ..layers import LayerCost, tensor_bits
 from ..result import LayerResult, ScheduleSummary
 from .costs import System
+from .execute import execute
 from .instance import Goal, Schedule
 
 
@@ -62,6 +63,7 @@ def summary_of(
         schedule.lower_bound,
         schedule.optimal,
         latency_bound,
+        execute(instance, schedule).makespan,
         instance.leakage * makespan,
         busy,
         tuple(dram_use(system, schedule)),

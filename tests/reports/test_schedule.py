@@ -42,7 +42,7 @@ def layer(name: str, model: str, sub: str, start: int, cycles: int) -> LayerResu
 def scheduled() -> Result:
     """Two networks on two arrays: 0-40 and 40-100 on one, 0-70 on the other."""
     summary = ScheduleSummary(
-        "exact", "makespan", 100.0, 100.0, True, None, 50.0,
+        "exact", "makespan", 100.0, 100.0, True, None, 100, 50.0,
         {"one": 1.0, "two": 0.7}, ((0, 24.0), (40, 16.0), (70, 8.0), (100, 0.0)), ("a remark",),
     )  # fmt: skip
     spec = SpecSummary("pair", 1e9, 8, ("one", "two"), {}, {})
