@@ -282,7 +282,8 @@ def tile_candidates(steps: int, most: int) -> tuple[int, ...]:
     powers of two and three times them, whose last tile is smaller. Thinned evenly on a
     logarithmic scale.
     """
-    sizes = {size for size in range(1, steps + 1) if steps % size == 0}
+    small = [size for size in range(1, math.isqrt(steps) + 1) if steps % size == 0]
+    sizes = {*small, *(steps // size for size in small)}
     if len(sizes) < 5:
         power = 1
         while power < steps:
