@@ -1,0 +1,527 @@
+"""A scheduling problem as a CP-SAT model.
+
+An *option* is a task on a machine, its feeder's output staying there or not.
+
+A task's options are alternatives. The intervals of a machine's options do not overlap, nor does the
+*gap* from the end of a feeder to the start of the task that its tensor stays for: nothing runs in
+between, so a tensor that stays in the model also stays by `instance.schedule_of`.
+
+By that rule the reverse holds as well: a tensor stays wherever it can. The model leaves that open
+where staying is no worse (not longer, no larger share where the DRAM can be short, no more energy
+where energy counts): `schedule_of` then turns a solution of the model into one that is as good.
+Elsewhere a task that does not stay needs one between the feeder and itself.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+import networkx as nx
+import numpy as np
+
+from .instance import WHOLE, Instance, Integers, Schedule
+
+#: How many shares `Model` looks for options that exclude each other at.
+_SHARES = 12
+
+#: Settings of CP-SAT: searches that are good at different problems.
+_SEARCHES: tuple[dict[str, Any], ...] = (
+    {"linearization_level": 2},
+    {"linearization_level": 2, "optimize_with_lb_tree_search": True},
+    {
+        "linearization_level": 0,
+        "use_hard_precedences_in_cumulative": True,
+        "use_strong_propagation_in_disjunctive": True,
+        "use_overload_checker_in_cumulative": True,
+        "use_dynamic_precedence_in_disjunctive": True,
+    },
+)
+#: Work of a search in the first round, in CP-SAT's deterministic units (some seconds each), and how
+#: much more it is in each round that follows.
+_FIRST_WORK = 0.1
+_MORE_WORK = 3
+
+Outcome = Literal["optimal", "feasible", "infeasible", "unknown"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A task on a machine, its feeder's output staying there or not."""
+
+    task: int
+    machine: int
+    stays: bool
+    duration: int
+    energy: float
+    share: int
+
+
+def options(instance: Instance) -> list[list[Option]]:
+    """The options of every task.
+
+    Raises:
+        ValueError: a task runs on no machine.
+    """
+    found: list[list[Option]] = []
+    for task in range(instance.tasks):
+        feeder = int(instance.feeder[task])
+        of_task: list[Option] = []
+        for machine in np.flatnonzero(instance.duration[task] >= 0).tolist():
+            at = (task, machine)
+            of_task.append(
+                Option(
+                    *at,
+                    False,
+                    int(instance.duration[at]),
+                    float(instance.energy[at]),
+                    int(instance.share[at]),
+                )
+            )
+            if feeder >= 0 and instance.fits[at] and instance.duration[feeder, machine] >= 0:
+                of_task.append(
+                    Option(
+                        *at,
+                        True,
+                        int(instance.stay_duration[at]),
+                        float(instance.stay_energy[at]),
+                        int(instance.stay_share[at]),
+                    )
+                )
+        if not of_task:
+            raise ValueError(f"{instance.names[task]} runs on none of the machines")
+        found.append(of_task)
+    return found
+
+
+def crowded(instance: Instance) -> bool:
+    """Whether tasks that run at once can ask for more than all of the DRAM's bandwidth."""
+    runs = instance.duration >= 0
+    asks = np.where(runs, np.maximum(instance.share, instance.stay_share), 0)
+    return bool(instance.tasks and asks.max(axis=0).sum() > WHOLE)
+
+
+def horizon(instance: Instance) -> int:
+    """A makespan that some best schedule of any goal does not exceed.
+
+    Moved to the left as far as its order allows, a schedule has no idle time after the last
+    release.
+    """
+    if not instance.tasks:
+        return 0
+    return int(instance.release.max()) + int(instance.duration.max(axis=1).sum())
+
+
+def order_of(instance: Instance) -> list[int]:
+    """The tasks, each after what it depends on.
+
+    Raises:
+        ValueError: some depend on each other.
+    """
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(instance.tasks))
+    graph.add_edges_from(instance.edges.tolist())
+    try:
+        return list(nx.topological_sort(graph))
+    except nx.NetworkXUnfeasible as cycle:
+        raise ValueError("some tasks depend on each other") from cycle
+
+
+def longest_paths(instance: Instance) -> list[list[int]]:
+    """Paths in the order of tasks, the longest first, each task on one of them at most.
+
+    Lengths are sums of fastest durations.
+    """
+    before: list[list[int]] = [[] for _ in range(instance.tasks)]
+    for first, second in instance.edges.tolist():
+        before[second].append(first)
+    order = order_of(instance)
+    fastest = [min(one.duration for one in of_task) for of_task in options(instance)]
+    left = set(order)
+    paths: list[list[int]] = []
+    while left:
+        length: dict[int, int] = {}
+        via: dict[int, int] = {}
+        for task in order:
+            if task in left:
+                best = max(
+                    (one for one in before[task] if one in left), key=length.__getitem__, default=-1
+                )
+                length[task] = fastest[task] + length.get(best, 0)
+                via[task] = best
+        at = max(length, key=length.__getitem__)
+        path = []
+        while at >= 0:
+            path.append(at)
+            at = via[at]
+        left.difference_update(path)
+        paths.append(path[::-1])
+    return paths
+
+
+@dataclass(frozen=True)
+class Energies:
+    """Energies in whole units, rounded down, so that what bounds them bounds the true ones.
+
+    Attributes:
+        unit: pJ.
+        base: pJ, of the cheapest option of every task. `counts` holds what an option takes on top.
+        counts: per option, units.
+        leakage: units per cycle.
+    """
+
+    unit: Fraction
+    base: Fraction
+    counts: dict[tuple[int, int, bool], int]
+    leakage: int
+
+    def energy(self, count: int) -> Fraction:
+        """pJ of that many units on top of the base."""
+        return self.base + count * self.unit
+
+
+#: Whole units that the spread of energies is divided into: a rounding error of 1e-12 per task.
+_UNITS = 1 << 40
+#: The most units that numbers in the solver's 53 bit floats leave room for.
+_MOST_UNITS = 1 << 50
+
+
+def whole_energies(instance: Instance, choices: list[list[Option]], longest: int) -> Energies:
+    """Energies of schedules of at most `longest` cycles in whole units.
+
+    Leakage is a whole number of units per cycle, exactly, unless it is below 1e-8 of the energy.
+    """
+    least = [min(Fraction(one.energy) for one in of_task) for of_task in choices]
+    most = [max(Fraction(one.energy) for one in of_task) for of_task in choices]
+    leakage = Fraction(instance.leakage)
+    spread = sum(most, Fraction()) - sum(least, Fraction()) + leakage * longest
+    unit, per_cycle = (spread / _UNITS if spread else Fraction(1)), 0
+    if leakage:
+        steps = max(1, math.floor(leakage / unit))
+        if spread * steps <= leakage * _MOST_UNITS:
+            unit, per_cycle = leakage / steps, steps
+    counts = {
+        (one.task, one.machine, one.stays): math.floor((Fraction(one.energy) - low) / unit)
+        for of_task, low in zip(choices, least, strict=True)
+        for one in of_task
+    }
+    return Energies(unit, sum(least, Fraction()), counts, per_cycle)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What a search found.
+
+    Attributes:
+        outcome: `unknown` where time ran out before any solution.
+        bound: no solution has a smaller objective.
+        value: the objective of the best solution, infinite without one.
+        machine, start: (n,) of the best solution, None without one.
+    """
+
+    outcome: Outcome
+    bound: int
+    value: float = math.inf
+    machine: Integers | None = None
+    start: Integers | None = None
+
+
+class Model:
+    """The CP-SAT model of an instance, without an objective.
+
+    Args:
+        longest: makespan that is not exceeded.
+        shortest: makespan that is known not to be undercut.
+        energetic: whether energy counts for the objective.
+        lateness: whether deadlines may be missed, all by the same number of cycles.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        longest: int,
+        shortest: int = 0,
+        *,
+        energetic: bool = False,
+        lateness: bool = False,
+    ) -> None:
+        from ortools.sat.python import cp_model
+
+        self.instance = instance
+        self.choices = options(instance)
+        self.longest = longest
+        self.cp = cp_model.CpModel()
+        self._infeasible = shortest > longest or longest < 0
+        self.makespan = self.cp.new_int_var(0, max(longest, 0), "makespan")
+        self.late = self.cp.new_int_var(0, max(longest, 0) if lateness else 0, "late")
+        self.cp.add(self.makespan >= shortest)
+        self.literal: dict[tuple[int, int, bool], Any] = {}
+        self.start: list[Any] = []
+        self.end: list[Any] = []
+        self._place()
+        self._order()
+        self._machines()
+        if crowded(instance):
+            self._dram()
+        self._separate(energetic)
+
+    def _all(self) -> Iterator[Option]:
+        return (one for of_task in self.choices for one in of_task)
+
+    def on(self, task: int, machine: int) -> Any:
+        """Expression: 1 where the task is on the machine."""
+        return sum(
+            self.literal[key]
+            for key in ((task, machine, False), (task, machine, True))
+            if key in self.literal
+        )
+
+    def _place(self) -> None:
+        """One option per task, its end, and the limits of both."""
+        instance = self.instance
+        for task, of_task in enumerate(self.choices):
+            least = min(one.duration for one in of_task)
+            release = int(instance.release[task])
+            self._infeasible |= release + least > self.longest
+            self.start.append(
+                self.cp.new_int_var(release, max(release, self.longest - least), f"start{task}")
+            )
+            self.end.append(
+                self.cp.new_int_var(
+                    release + least, max(release + least, self.longest), f"end{task}"
+                )
+            )
+            literals = []
+            for one in of_task:
+                literal = self.cp.new_bool_var(f"{task}on{one.machine}{'stays' * one.stays}")
+                self.literal[task, one.machine, one.stays] = literal
+                literals.append(literal)
+            self.cp.add_exactly_one(literals)
+            self.cp.add(
+                self.end[task]
+                == self.start[task]
+                + sum(one.duration * lit for one, lit in zip(of_task, literals, strict=True))
+            )
+            self.cp.add(self.end[task] <= self.makespan)
+            if instance.deadline[task] >= 0:
+                due = int(instance.deadline[task])
+                self.cp.add(self.end[task] <= due + self.late)
+
+    def _order(self) -> None:
+        for before, after in self.instance.edges.tolist():
+            self.cp.add(self.start[after] >= self.end[before])
+
+    def _machines(self) -> None:
+        """One task at a time; nothing between a feeder and the task that its tensor stays for."""
+        occupied: dict[int, list[Any]] = defaultdict(list)
+        load: dict[int, list[Any]] = defaultdict(list)
+        for one in self._all():
+            literal = self.literal[one.task, one.machine, one.stays]
+            start = self.start[one.task]
+            occupied[one.machine].append(
+                self.cp.new_optional_fixed_size_interval_var(start, one.duration, literal, "")
+            )
+            load[one.machine].append(one.duration * literal)
+            if one.stays:
+                feeder = int(self.instance.feeder[one.task])
+                self.cp.add(self.on(feeder, one.machine) >= literal)
+                size = self.cp.new_int_var(0, self.longest, "")
+                occupied[one.machine].append(
+                    self.cp.new_optional_interval_var(self.end[feeder], size, start, literal, "")
+                )
+        for machine, intervals in occupied.items():
+            self.cp.add_no_overlap(intervals)
+            # Implied; it tells the linear relaxation of the machine.
+            self.cp.add(sum(load[machine]) <= self.makespan)
+
+    def _dram(self) -> None:
+        intervals, demands, volume = [], [], []
+        for one in self._all():
+            if one.share:
+                literal = self.literal[one.task, one.machine, one.stays]
+                intervals.append(
+                    self.cp.new_optional_fixed_size_interval_var(
+                        self.start[one.task], one.duration, literal, ""
+                    )
+                )
+                demands.append(one.share)
+                volume.append(one.share * one.duration * literal)
+        self.cp.add_cumulative(intervals, demands, WHOLE)
+        # Implied: all that is moved, and options of which no two can run at once.
+        self.cp.add(sum(volume) <= WHOLE * self.makespan)
+        for exclusive in self._exclusive():
+            self.cp.add(
+                sum(
+                    one.duration * self.literal[one.task, one.machine, one.stays]
+                    for one in exclusive
+                )
+                <= self.makespan
+            )
+
+    def _exclusive(self) -> list[list[Option]]:
+        """Sets of options of which no two can run at once, because of the DRAM too.
+
+        Those of one machine or of one path in the order of tasks that ask for at least some share,
+        and all others that ask for more than the rest of it.
+        """
+        shares = sorted({min(one.share, WHOLE // 2) for one in self._all() if one.share})
+        if not shares:
+            return []
+        least = shares[:: -(-len(shares) // _SHARES)] + shares[-1:]
+        alone: list[set[int] | int] = [*range(len(self.instance.machines))]
+        alone += [set(path) for path in longest_paths(self.instance)]
+        found = {}
+        for members in alone:
+            for share in least:
+                exclusive = [
+                    one
+                    for one in self._all()
+                    if one.share > WHOLE - share
+                    or (
+                        one.share >= share
+                        and (
+                            one.task in members
+                            if isinstance(members, set)
+                            else one.machine == members
+                        )
+                    )
+                ]
+                found[tuple(exclusive)] = exclusive
+        return list(found.values())
+
+    def _separate(self, energetic: bool) -> None:
+        """Where staying can be worse: not staying needs a task in between."""
+        short = crowded(self.instance)
+        for of_task in self.choices:
+            for stay in (one for one in of_task if one.stays):
+                plain = next(o for o in of_task if o.machine == stay.machine and not o.stays)
+                if (short and stay.share > plain.share) or (
+                    energetic and stay.energy > plain.energy
+                ):
+                    self._require_between(stay)
+
+    def _require_between(self, stay: Option) -> None:
+        task, machine = stay.task, stay.machine
+        feeder = int(self.instance.feeder[task])
+        between = []
+        for other in range(self.instance.tasks):
+            if other in (task, feeder) or self.instance.duration[other, machine] < 0:
+                continue
+            chosen = self.cp.new_bool_var("")
+            between.append(chosen)
+            self.cp.add(self.on(other, machine) == 1).only_enforce_if(chosen)
+            self.cp.add(self.start[other] >= self.end[feeder]).only_enforce_if(chosen)
+            self.cp.add(self.start[task] >= self.end[other]).only_enforce_if(chosen)
+        plain = self.literal[task, machine, False]
+        self.cp.add(sum(between) >= plain + self.on(feeder, machine) - 1)
+
+    def hint(self, schedule: Schedule) -> None:
+        """Start the search from a schedule."""
+        self.cp.clear_hints()  # type: ignore[no-untyped-call]
+        for (task, machine, stays), literal in self.literal.items():
+            chosen = int(schedule.machine[task]) == machine and bool(schedule.stays[task]) == stays
+            self.cp.add_hint(literal, chosen)
+        for task in range(self.instance.tasks):
+            start, end = int(schedule.start[task]), int(schedule.end[task])
+            self.cp.add_hint(self.start[task], start)
+            self.cp.add_hint(self.end[task], end)
+        self.cp.add_hint(self.makespan, schedule.makespan)
+
+    def minimize(self, objective: Any, seconds: float, workers: int) -> Solved:
+        """The best solution found, and what is proven of it.
+
+        The answer does not depend on time or workers, unless time runs out: in rounds, each search
+        in `_SEARCHES` gets the same amount of work, and starts from what the last round found.
+        """
+        if self._infeasible or not self.instance.tasks:
+            return Solved("infeasible" if self._infeasible else "optimal", 0)
+        self.cp.minimize(objective)
+        until = time.perf_counter() + seconds
+        best = Solved("unknown", -_MOST_UNITS)
+        work = _FIRST_WORK
+        while best.outcome in ("feasible", "unknown") and (left := until - time.perf_counter()) > 0:
+            best, value = self._round(work, left, workers, best)
+            if best.outcome == "feasible" and value is not None:
+                self.cp.clear_hints()  # type: ignore[no-untyped-call]
+                for at, one in enumerate(value):
+                    self.cp.add_hint(self.cp.get_int_var_from_proto_index(at), one)
+            if best.bound > -_MOST_UNITS:
+                self.cp.add(objective >= best.bound)
+            work *= _MORE_WORK
+        return best
+
+    def _round(
+        self, work: float, seconds: float, workers: int, best: Solved
+    ) -> tuple[Solved, list[int] | None]:
+        """Every search once; the first that ends decides, otherwise all that they found is joined.
+
+        Returns:
+            The best known, and the values of all variables where this round found it.
+        """
+        from ortools.sat.python import cp_model
+
+        solvers = []
+        for settings in _SEARCHES:
+            solver = cp_model.CpSolver()
+            solver.parameters.num_workers = 1
+            solver.parameters.max_deterministic_time = work
+            for name, setting in settings.items():
+                setattr(solver.parameters, name, setting)
+            solvers.append(solver)
+        until = time.perf_counter() + seconds
+
+        def run(solver: Any) -> Any:
+            solver.parameters.max_time_in_seconds = max(until - time.perf_counter(), 0.01)
+            return solver.solve(self.cp)
+
+        values = None
+        with ThreadPoolExecutor(workers) as pool:
+            running = [pool.submit(run, solver) for solver in solvers]
+            for solver, future in zip(solvers, running, strict=True):
+                found = self._read(solver, future.result())
+                bound = max(best.bound, found.bound)
+                if found.outcome in ("optimal", "infeasible"):
+                    for other, waiting in zip(solvers, running, strict=True):
+                        if not waiting.cancel():
+                            other.stop_search()
+                    return found, None
+                if found.value < best.value:
+                    best = found
+                    values = [
+                        solver.value(self.cp.get_int_var_from_proto_index(at))
+                        for at in range(len(self.cp.proto.variables))
+                    ]
+                best = replace(best, bound=bound)
+        if best.value <= best.bound:
+            best = replace(best, outcome="optimal")
+        return best, values
+
+    def _read(self, solver: Any, status: Any) -> Solved:
+        from ortools.sat.python import cp_model
+
+        outcomes: dict[Any, Outcome] = {
+            cp_model.OPTIMAL: "optimal",
+            cp_model.FEASIBLE: "feasible",
+            cp_model.INFEASIBLE: "infeasible",
+            cp_model.UNKNOWN: "unknown",
+        }
+        if status not in outcomes:
+            raise RuntimeError(f"CP-SAT refuses the model: {self.cp.validate()}")
+        outcome = outcomes[status]
+        bound = solver.best_objective_bound
+        known = math.isfinite(bound) and bound > -_MOST_UNITS
+        whole = math.ceil(bound - 1e-6) if known else -_MOST_UNITS
+        if outcome in ("infeasible", "unknown"):
+            return Solved(outcome, whole)
+        machine = np.full(self.instance.tasks, -1, dtype=np.int64)
+        for (task, on, _), literal in self.literal.items():
+            if solver.boolean_value(literal):
+                machine[task] = on
+        start = np.array([solver.value(one) for one in self.start], dtype=np.int64)
+        return Solved(outcome, whole, round(solver.objective_value), machine, start)
