@@ -51,13 +51,19 @@ def layer_grid(result: Result, top: int | None = None) -> Grid:
     if top is None and len(result.layers) > SHOW_ALL:
         top = SHOW_TOP
     rows: list[Row] = []
-    for model, group in groupby(result.layers, key=lambda layer: layer.model):
+    order = {model.name: number for number, model in enumerate(result.models)}
+    together = sorted(result.layers, key=lambda layer: order.get(layer.model, 0))  # stable
+    for model, group in groupby(together, key=lambda layer: layer.model):
         layers = tuple(group)
         if len(result.models) > 1:
             rows.append(Row([model, *[""] * (len(_COLUMNS) - 1)], style="bold"))
         rows += _rows(layers, result.cycles, top)
         rows[-1] = replace(rows[-1], section=True)
     total = _sum_cells("total", result.layers, result.cycles, percent(result.utilization))
+    if result.schedule is not None:  # layers run side by side, and the chip leaks once
+        headers = [column.header for column in _COLUMNS]
+        total[headers.index("cycles")] = count(result.cycles)
+        total[headers.index("energy")] = energy(result.energy_pj)
     rows.append(Row(total, style="bold"))
     grid = Grid(_COLUMNS, rows)
     return grid if len(result.spec.sub_accelerators) > 1 else grid.without("on")
