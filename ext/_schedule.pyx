@@ -5,7 +5,7 @@ import numpy as np
 
 from libc.math cimport log
 from libc.stdint cimport int64_t, uint64_t, uint8_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
 cdef int64_t WHOLE = 1 << 16
@@ -15,18 +15,9 @@ cdef enum:
     KINDS = 12
 
 
-cdef struct Step:                 # of the DRAM's use: what is taken from a cycle on
-    int64_t at, used
-
-
 cdef struct Gap:                  # where a machine is idle, and the task before
     int64_t start, end
     int before
-
-
-cdef struct Profile:
-    Step* step
-    int count
 
 
 cdef struct Outcome:
@@ -34,73 +25,8 @@ cdef struct Outcome:
     double energy, value, cost
 
 
-cdef void clear(Profile* profile) noexcept nogil:
-    profile.step[0].at = 0
-    profile.step[0].used = 0
-    profile.count = 1
-
-
-cdef int step_at(Profile* profile, int64_t at) noexcept nogil:
-    """The last step that begins at `at` or before."""
-    cdef int low = 0, high = profile.count - 1, middle
-    if profile.step[high].at <= at:
-        return high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if profile.step[middle].at <= at:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-cdef int64_t earliest(Profile* profile, int64_t ready, int64_t takes, int64_t share) noexcept nogil:
-    """First start at `ready` or later at which the share is free throughout."""
-    cdef int i = step_at(profile, ready)
-    cdef int64_t at = ready
-    while i < profile.count and profile.step[i].at < at + takes:
-        if profile.step[i].used + share > WHOLE:
-            at = profile.step[i + 1].at
-        i += 1
-    return at
-
-
-cdef int split(Profile* profile, int64_t at) noexcept nogil:
-    """The step that begins at `at`, made where there is none."""
-    cdef int i = step_at(profile, at)
-    if profile.step[i].at == at:
-        return i
-    memmove(&profile.step[i + 2], &profile.step[i + 1], (profile.count - i - 1) * sizeof(Step))
-    profile.step[i + 1].at = at
-    profile.step[i + 1].used = profile.step[i].used
-    profile.count += 1
-    return i + 1
-
-
-cdef void take(Profile* profile, int64_t start, int64_t end, int64_t share) noexcept nogil:
-    cdef int first = split(profile, start)
-    cdef int last = split(profile, end), i
-    for i in range(first, last):
-        profile.step[i].used += share
-
-
-cdef uint64_t draw(uint64_t* state) noexcept nogil:
-    """SplitMix64 (Steele, Lea, Flood 2014)."""
-    cdef uint64_t z
-    state[0] += <uint64_t>0x9E3779B97F4A7C15
-    z = state[0]
-    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
-    return z ^ (z >> 31)
-
-
-cdef int below(uint64_t* state, int limit) noexcept nogil:
-    return <int>(((draw(state) >> 32) * <uint64_t>limit) >> 32)
-
-
-cdef double uniform(uint64_t* state) noexcept nogil:
-    """In (0, 1]."""
-    return <double>((draw(state) >> 11) + 1) / 9007199254740992.0
+include "shares.pxi"
+include "splitmix.pxi"
 
 
 cdef class Placer:
@@ -233,7 +159,7 @@ cdef class Placer:
         return total, machine_result, joined_result
 
     def arrange(self, const double[::1] rank, const uint8_t[::1] joined):
-        cdef int task, other, i, k, run, count = 0, heaped = 0, at, child
+        cdef int task, other, i, k, run, count = 0, heaped = 0
         result = np.empty(self.tasks, np.int64)
         cdef int64_t[::1] order = result
         cdef int64_t[::1] head = np.arange(self.tasks)
@@ -309,7 +235,7 @@ cdef class Placer:
         self, const int64_t[::1] order, const int64_t[::1] fixed, const double[:, ::1] bias,
         double per_cycle, double per_joule,
     ):
-        cdef int task, before, i, k, on, g, low, high, middle
+        cdef int task, i, k, on, g, low, high, middle
         cdef int best_on, best_gap
         cdef int64_t ready, takes, share, at, start, best_start, best_end, best_share
         cdef double score, best_score
@@ -319,14 +245,18 @@ cdef class Placer:
         cdef int64_t[::1] machine = machine_result, starts = start_result
         cdef int64_t[::1] ends = np.empty(self.tasks, np.int64)
         cdef Profile profile
-        cdef Gap** gaps = <Gap**>malloc(self.machines * sizeof(Gap*))
-        cdef int* counts = <int*>malloc(self.machines * sizeof(int))
+        # Machine by machine; a task leaves at most one idle time more than there was.
+        cdef size_t width = self.tasks + 2
+        cdef int64_t[::1] counts = np.ones(self.machines, np.int64)
+        cdef Gap* gaps = <Gap*>malloc(max(1, self.machines) * width * sizeof(Gap))
         cdef Gap gap
-        profile.step = <Step*>malloc((2 * self.tasks + 2) * sizeof(Step))
+        profile.step = <Step*>malloc((2 * width) * sizeof(Step))
+        if gaps == NULL or profile.step == NULL:
+            free(gaps)
+            free(profile.step)
+            raise MemoryError
         for on in range(self.machines):
-            gaps[on] = <Gap*>malloc((self.tasks + 2) * sizeof(Gap))
-            gaps[on][0] = Gap(0, NEVER, -1)
-            counts[on] = 1
+            gaps[on * width] = Gap(0, NEVER, -1)
         clear(&profile)
         with nogil:
             for i in range(self.tasks):
@@ -346,13 +276,13 @@ cdef class Placer:
                     high = counts[on] - 1
                     while low < high:         # first gap that ends after `ready`
                         middle = (low + high) // 2
-                        if gaps[on][middle].end > ready:
+                        if gaps[on * width + middle].end > ready:
                             high = middle
                         else:
                             low = middle + 1
                     start = ready
                     for g in range(low, counts[on]):
-                        gap = gaps[on][g]
+                        gap = gaps[on * width + g]
                         if gap.start > start:
                             start = gap.start
                         stays = (
@@ -385,16 +315,16 @@ cdef class Placer:
                 ends[task] = best_end
                 if self.narrow and best_share > 0:
                     take(&profile, best_start, best_end, best_share)
-                self.fill(gaps[best_on], &counts[best_on], best_gap, task, best_on, best_start, best_end)
-        for on in range(self.machines):
-            free(gaps[on])
+                self.fill(
+                    &gaps[best_on * width], &counts[best_on], best_gap, task, best_on, best_start,
+                    best_end,
+                )
         free(gaps)
-        free(counts)
         free(profile.step)
         return machine_result, start_result
 
     cdef void fill(
-        self, Gap* gaps, int* count, int g, int task, int on, int64_t start, int64_t end
+        self, Gap* gaps, int64_t* count, int g, int task, int on, int64_t start, int64_t end
     ) noexcept nogil:
         """What is left of a gap: the idle times before and after the task that are worth keeping."""
         cdef Gap gap = gaps[g]
@@ -466,6 +396,8 @@ cdef class Placer:
         if not self.tasks:
             return start_result, 0, 0.0, 0
         profile.step = <Step*>malloc((2 * self.tasks + 2) * sizeof(Step))
+        if profile.step == NULL:
+            raise MemoryError
         with nogil:
             self.append(&order[0], &machine[0], &profile, &last[0], &start[0], &end[0], &outcome)
         free(profile.step)
@@ -619,6 +551,8 @@ cdef class Placer:
         cdef Profile profile
         cdef double heat
         profile.step = <Step*>malloc((2 * n + 2) * sizeof(Step))
+        if profile.step == NULL:
+            raise MemoryError
         with nogil:
             self.append(&now_order[0], &now_machine[0], &profile, &last[0], &start[0], &end[0], &now)
             self.judge(&now, goal, penalty)

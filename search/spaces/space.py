@@ -229,7 +229,7 @@ class Space(ABC):
         graph = self._built.get(key)
         if graph is None:
             graph = self._built[key] = self._graph(choice)
-            if len(self._built) > self.cached:
+            while len(self._built) > self.cached:
                 self._built.popitem(last=False)
         else:
             self._built.move_to_end(key)

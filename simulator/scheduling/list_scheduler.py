@@ -23,15 +23,15 @@ from .placer import NEVER, Outcome
 from .tables import due_dates, placer
 
 #: Placements of a task in the search after list scheduling.
-EFFORT: Final = 200_000
+EFFORT: Final = 180_000
 
 _GOALS: Final[dict[Goal, int]] = {"makespan": 0, "energy": 1, "edp": 2}
 
 #: Weights of energy in the score, relative to that of time, by goal.
 _WEIGHTS: Final[dict[Goal, tuple[float, ...]]] = {
     "makespan": (0.0,),
-    "energy": (0.3, 1.0, 3.0, 10.0),
-    "edp": (0.0, 0.3, 1.0, 3.0),
+    "energy": (0.3, 3.0),
+    "edp": (0.0, 1.0, 3.0),
 }
 
 

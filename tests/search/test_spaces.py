@@ -27,6 +27,7 @@ from chiploom.search.spaces import (
     UNet,
     load_space,
 )
+from chiploom.search.transforms import OnnxSpace
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "frontend"))
 from mac_counter import count_macs
@@ -44,8 +45,10 @@ OPTIONS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.fixture(params=SPACES)
+@pytest.fixture(params=[*SPACES, "onnx"])
 def space(request: pytest.FixtureRequest) -> Space:
+    if request.param == "onnx":
+        return OnnxSpace("resnet18", resolutions=(64, 96), depth=True)
     return load_space(request.param, **OPTIONS[request.param])
 
 
@@ -146,9 +149,11 @@ def test_models_are_valid_onnx(space: Space) -> None:
     onnx.checker.check_model(model, full_check=True)
 
 
-def test_bits_are_those_of_the_import(space: Space) -> None:
+@pytest.mark.parametrize("name", SPACES)
+def test_bits_are_those_of_the_import(name: str) -> None:
+    space = load_space(name, **OPTIONS[name])
     choice = samples(space, 1)[0]
-    narrow = load_space(space.name, **OPTIONS[space.name], bits=8)
+    narrow = load_space(name, **OPTIONS[name], bits=8)
     assert same(narrow.build(choice), import_model(space.to_onnx(choice), bits=8))
 
 
