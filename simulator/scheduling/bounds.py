@@ -3,8 +3,9 @@
 - *Critical path*: no chain of tasks is shorter than its fastest durations, releases included.
 - *Load*: for weights of the machines that sum to 1, the makespan is at least the weighted sum of
   their loads, and that is at least what remains where every task takes the option that weighs
-  least. The DRAM counts as a machine that is loaded by share times duration. The weights are
-  sought by subgradient ascent; any weights give a bound (Lagrangian relaxation of the assignment).
+  least. The DRAM counts as two machines: one that is loaded by share times duration, and one that
+  runs the tasks that ask for more than half of it, one at a time. The weights are sought by
+  subgradient ascent; any weights give a bound (Lagrangian relaxation of the assignment).
 - *Energy*: the same relaxation, with energies as costs and leakage as the price of a cycle.
 """
 
@@ -32,7 +33,8 @@ class Limits:
     Attributes:
         critical_path: of fastest durations; path: its tasks.
         load: of machines, at the best assignment in fractions of tasks.
-        dram: all that has to be moved, at all of the DRAM's bandwidth.
+        dram: all that has to be moved, at all of the DRAM's bandwidth; or all tasks that ask for
+            more than half of it, one at a time.
         joint: machines and DRAM together.
     """
 
@@ -73,10 +75,11 @@ class Relaxation:
         every = [one for of_task in choices for one in of_task]
         machines = len(instance.machines)
         self._first = np.cumsum([0, *(len(of_task) for of_task in choices)])[:-1]
-        self._load = np.zeros((len(every), machines + 1))
+        self._load = np.zeros((len(every), machines + 2))
         for row, one in enumerate(every):
             self._load[row, one.machine] = one.duration
             self._load[row, machines] = one.share * one.duration / WHOLE
+            self._load[row, machines + 1] = one.duration * (one.share > WHOLE // 2)
         self.energy: Reals = np.array([one.energy for one in every])
         self.machines = machines
 
@@ -86,7 +89,7 @@ class Relaxation:
         """Lower bound of cost + price x makespan, for makespans from `low` to `high`.
 
         Args:
-            cost: (options,). rows: machines (the DRAM comes last) whose loads count.
+            cost: (options,). rows: machines (the DRAM's two come last) whose loads count.
         """
         load = self._load[:, rows]
         costs = np.broadcast_to(np.asarray(cost, dtype=np.float64), (len(load),))
@@ -94,7 +97,11 @@ class Relaxation:
             return price * low
         scale = price + float(np.ptp(costs)) / max(1, low)
         weight = np.full(load.shape[1], scale / load.shape[1])
-        best = -math.inf
+        # All of the price on one machine, which an ascent that turns around it only comes near to.
+        best = max(
+            float(np.minimum.reduceat(costs + price * row, self._first).sum()) for row in load.T
+        )
+        best -= _ROUNDING * (float(np.abs(costs).sum()) + price * float(load.sum()))
         for step in range(_STEPS):
             weighed = costs + load @ weight
             least = np.minimum.reduceat(weighed, self._first)

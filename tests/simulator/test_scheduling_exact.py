@@ -146,9 +146,13 @@ def test_infeasible_says_what_limits() -> None:
     moving = replace(
         chain([[4] * 5] * 5), edges=loaded.edges, share=np.full((5, 5), 3 * WHOLE // 4)
     )
-    with pytest.raises(InfeasibleError, match="the DRAM's load, 15 cycles") as dram:
+    with pytest.raises(InfeasibleError, match="the DRAM's load, 20 cycles") as dram:
         exact(moving, latency_bound=16)
     assert dram.value.least == 20
+    third = replace(moving, share=np.full((5, 5), 2 * WHOLE // 5))
+    with pytest.raises(InfeasibleError, match="the DRAM's load, 8 cycles") as dram:
+        exact(third, latency_bound=9)
+    assert dram.value.least == 12
 
 
 def test_limits() -> None:

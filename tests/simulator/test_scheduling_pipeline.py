@@ -99,7 +99,7 @@ def test_the_dram_limits() -> None:
         # No two tasks at once, though every machine is busy for 2000 cycles only.
         assert steady.interval == 6000
         assert steady.load.tolist() == [2000] * 3
-        assert steady.lower_bound == 3001
+        assert steady.optimal
         assert "the DRAM" in steady.limit
 
 
