@@ -343,11 +343,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _user_errors() -> Iterator[None]:
     """Turn what the user got wrong into one message and an exit code."""
     from .frontend.errors import InputError
-    from .simulator.errors import InfeasibleError, NoMappingError
+    from .simulator.errors import InfeasibleError, NoMappingError, OutOfTimeError
 
     try:
         yield
-    except (NoMappingError, InfeasibleError) as error:
+    except (NoMappingError, InfeasibleError, OutOfTimeError) as error:
         output.complain(str(error))
         raise typer.Exit(NO) from None
     except InputError as error:

@@ -31,7 +31,6 @@ def result_notes(result: Result) -> Iterator[str]:
         yield note if note.startswith(f"{result.spec.name}:") else f"{result.spec.name}, {note}"
     if result.schedule is not None:
         yield _schedule_note(result.schedule)
-        yield from result.schedule.notes
     yield from _layer_notes(result.layers)
     if result.fidelity == "analytic":
         yield from _optimality(result.layers)

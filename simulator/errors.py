@@ -19,3 +19,7 @@ class InfeasibleError(Exception):
     def __init__(self, message: str, asked: float, least: float, limit: str) -> None:
         super().__init__(message)
         self.asked, self.least, self.limit = asked, least, limit
+
+
+class OutOfTimeError(Exception):
+    """No schedule was found in time, and none was proven not to exist."""

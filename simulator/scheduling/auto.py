@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+from ..errors import OutOfTimeError
 from .bounds import limits, lower_bound
-from .exact import OutOfTimeError, exact
+from .exact import exact
 from .hap import hap
 from .instance import Goal, InfeasibleError, Instance, Schedule
 from .list_scheduler import list_schedule

@@ -13,19 +13,16 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 
+from ..errors import InfeasibleError, OutOfTimeError
 from .bounds import Limits, limits, lower_bound
 from .check import check
 from .cpsat import Model, Solved, horizon, whole_energies
-from .instance import Goal, InfeasibleError, Instance, Schedule, schedule_of
+from .instance import Goal, Instance, Schedule, schedule_of
 from .products import TOLERANCE, Answer, least_product
 
 _ALGORITHM = "exact"
 #: Workers at most where none are asked for: more bring little, and each holds a copy of the model.
 _WORKERS = 8
-
-
-class OutOfTimeError(Exception):
-    """No schedule was found in time, and none was proven not to exist."""
 
 
 def exact(

@@ -94,7 +94,6 @@ def test_the_report_has_the_chart_and_what_is_proven() -> None:
     print_result(scheduled(), Console(file=text, width=100))
     assert "Schedule" in text.getvalue()
     assert "proven best" in text.getvalue()
-    assert "a remark" in text.getvalue()
     result = scheduled()
     assert result.schedule is not None
     open_ = replace(result, schedule=replace(result.schedule, optimal=False, lower_bound=80.0))

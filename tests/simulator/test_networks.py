@@ -18,13 +18,14 @@ import jsonschema
 import onnx
 import pytest
 
-from chiploom.dataflows import load_spec, spec_names
+from chiploom.dataflows import load_spec
 from chiploom.dataflows.accelerator import Accelerator
 from chiploom.frontend import LayerGraph, load_onnx, zoo
 from chiploom.frontend.graph import ComputeLayer
 from chiploom.frontend.nest import OPERANDS
 from chiploom.simulator import Result, simulate
 from chiploom.simulator.mapper import EffortName
+from chiploom.simulator.validation.fidelity import lone_specs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "frontend"))
 from mac_counter import count_macs
@@ -110,7 +111,7 @@ def test_networks(network: Path, spec: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", spec_names())
+@pytest.mark.parametrize("spec", lone_specs())
 @pytest.mark.parametrize("network", NETWORKS, indirect=True)
 def test_every_network_on_every_accelerator(network: Path, spec: str) -> None:
     simulated(network, spec, "normal")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chiploom.simulator.errors import OutOfTimeError
 from chiploom.simulator.scheduling.bounds import limits, lower_bound
 from chiploom.simulator.scheduling.check import check
 from chiploom.simulator.scheduling.cpsat import longest_paths, order_of
-from chiploom.simulator.scheduling.exact import OutOfTimeError, exact
+from chiploom.simulator.scheduling.exact import exact
 from chiploom.simulator.scheduling.instance import (
     WHOLE,
     Goal,

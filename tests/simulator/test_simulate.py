@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chiploom.dataflows import load_spec, spec_names
+from chiploom.dataflows import load_spec
 from chiploom.dataflows.accelerator import Accelerator
 from chiploom.frontend import load_onnx
 from chiploom.frontend.graph import (
@@ -21,6 +21,7 @@ from chiploom.frontend.graph import (
 )
 from chiploom.frontend.nest import LoopNest, OperandBits
 from chiploom.simulator import NoMappingError, Result, simulate
+from chiploom.simulator.validation.fidelity import lone_specs
 
 
 def small_network(fused: tuple[FusedWork, ...] = ()) -> LayerGraph:
@@ -41,8 +42,8 @@ def eyeriss() -> Accelerator:
     return load_spec("eyeriss")
 
 
-@pytest.mark.parametrize("spec", spec_names())
-@pytest.mark.parametrize("fidelity", ["analytic", "roofline"])
+@pytest.mark.parametrize("spec", lone_specs())
+@pytest.mark.parametrize("fidelity", ["analytic", "roofline", "cycle"])
 def test_totals_are_the_sums_of_the_layers(spec: str, fidelity: str) -> None:
     result = simulate(small_network(), load_spec(spec), fidelity=fidelity)  # type: ignore[arg-type]
     assert result.cycles == sum(layer.cycles for layer in result.layers)
@@ -59,7 +60,7 @@ def test_totals_are_the_sums_of_the_layers(spec: str, fidelity: str) -> None:
 
 
 def test_the_roofline_is_below_the_analytic_cost() -> None:
-    for spec in spec_names():
+    for spec in lone_specs():
         accelerator = load_spec(spec)
         least = simulate(small_network(), accelerator, fidelity="roofline")
         real = simulate(small_network(), accelerator)

@@ -21,12 +21,12 @@ from chiploom.simulator import (
     Sweep,
     evaluate,
     map_nest,
-    simulate,
     sweep,
 )
 from chiploom.simulator.layers import deployed, leakage_per_cycle
 from chiploom.simulator.mapper import TOLERANCE, value_of
 from chiploom.simulator.mapping import check
+from chiploom.simulator.scheduling.costs import Work, system_of
 from chiploom.simulator.spatial import unrollings, useful_sizes
 
 from .problem_strategies import nests, sub_accelerators
@@ -197,25 +197,28 @@ def test_equal_layers_and_accelerators_are_one_problem() -> None:
     assert (found.value[:, 0] == found.value[:, 2]).all()
 
 
-def test_agrees_with_simulate_and_takes_the_better_sub_accelerator() -> None:
+def test_agrees_with_the_layers_of_a_network_and_takes_the_better_sub_accelerator() -> None:
     pair = load_spec("nvdla-small")
     (sub,) = pair.sub_accelerators
     small = replace(sub, name="small", axes=tuple(replace(a, size=2) for a in sub.axes))
     both = replace(pair, sub_accelerators=(small, sub))
     graph = load_onnx("resnet9", bits=8)
     found = sweep(graph.compute_layers, [both], "latency")
-    result = simulate(graph, both, objective="latency")
-    layers = {layer.name: layer for layer in result.layers}
+    system = system_of([Work(graph)], both, objective="latency")
+    leakage = system.instance.leakage
+    costs = dict(zip((layer.name for layer in graph), system.costs[0], strict=True))
     compared = 0
     for number, layer in enumerate(graph.compute_layers):
-        answer = layers[layer.name]
-        assert both.sub_accelerators[found.chosen[number, 0]].name == answer.sub_accelerator
+        answer = min(filter(None, costs[layer.name]), key=lambda cost: cost.cycles)
+        assert both.sub_accelerators[found.chosen[number, 0]].name == answer.sub.name
         if not layer.fused:
             compared += 1
             assert found.cycles[number, 0] == answer.cycles
-            assert math.isclose(found.energy_pj[number, 0], answer.energy_pj)
-            assert found.dram_bytes[number, 0] == answer.dram_bytes
-            assert found.utilization[number, 0] == answer.utilization
+            energy = sum(answer.energy.values()) + leakage * answer.cycles
+            assert math.isclose(found.energy_pj[number, 0], energy)
+            result = answer.result(graph, layer, 0)
+            assert found.dram_bytes[number, 0] == result.dram_bytes
+            assert found.utilization[number, 0] == result.utilization
     assert compared
 
 
