@@ -18,7 +18,7 @@ from ..frontend.onnx_import import elaborated
 from ..frontend.passes.convert import SMALL
 from ..frontend.passes.read import locate, read_model
 from ..frontend.program import Program, TensorType
-from ..frontend.zoo.builder import WEIGHTS_FILE, GraphBuilder
+from ..frontend.zoo.builder import WEIGHTS_FILE
 from .channels import Axis, Channels, find_channels
 from .depth import Branch, find_branches
 from .lowering import graph_of
@@ -111,9 +111,6 @@ class OnnxSpace(Space):
     def unchanged(self) -> Choice:
         """The choice of largest values, which is the network as it is if they hold it."""
         return {parameter.name: parameter.values[-1] for parameter in self.parameters}
-
-    def write(self, b: GraphBuilder, choice: Choice) -> None:
-        raise NotImplementedError("the network is a transformed file: see `to_onnx`")
 
     def to_onnx(self, choice: Choice) -> ModelProto:
         """The variant as an ONNX model without weights. Widths of bits do not show in it."""

@@ -12,11 +12,11 @@ from .mobilenetv3 import MobileNetV3
 from .nasbench201 import NASBench201
 from .nasbench_macro import NASBenchMacro
 from .resnet9 import ResNet9
-from .space import INACTIVE, Choice, ChoiceError, Parameter, Space, Value
+from .space import INACTIVE, Choice, ChoiceError, Parameter, Space, Value, WrittenSpace
 from .transformer import Transformer
 from .unet import UNet
 
-SPACES: Final[dict[str, type[Space]]] = {
+SPACES: Final[dict[str, type[WrittenSpace]]] = {
     space.name: space
     for space in (
         ResNet9,
@@ -46,6 +46,7 @@ __all__ = [
     "Transformer",
     "UNet",
     "Value",
+    "WrittenSpace",
     "load_space",
 ]
 

@@ -8,7 +8,7 @@ from typing import Final
 from ...frontend.errors import InputError
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import linear
-from .space import Choice, Parameter, Space, number
+from .space import Choice, Parameter, WrittenSpace, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ BASES: Final[dict[str, Base]] = {
 }
 
 
-class Llama(Space):
+class Llama(WrittenSpace):
     """Parameters `layers`, `hidden`, `inner`, `queries`, `key_values`: one size for all blocks.
 
     Decoder blocks on embedded tokens, then normalisation and the product with the vocabulary for

@@ -8,7 +8,7 @@ from typing import Final
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import gemm, global_pool_flat
 from .residuals import InvertedResidual, conv_bn
-from .space import Choice, Parameter, Space, number
+from .space import Choice, Parameter, WrittenSpace, number
 
 EXPANSIONS: Final = (1, 4, 6)
 KERNELS: Final = (3, 5)
@@ -37,7 +37,7 @@ STAGES: Final = (
 )
 
 
-class MnasNet(Space):
+class MnasNet(WrittenSpace):
     """Parameters `e1`, `k1`, `l1`, `se1` to `se7`: of each stage of EfficientNet-B0's skeleton,
     expansion, kernel, number of blocks, and whether they squeeze and excite (0 or 1).
 

@@ -8,7 +8,7 @@ from typing import Final
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import activation, conv, gemm
 from .residuals import InvertedResidual, conv_bn, divisible
-from .space import Choice, Parameter, Space, number
+from .space import Choice, Parameter, WrittenSpace, number
 
 RESOLUTIONS: Final = tuple(range(128, 225, 4))
 WIDTHS: Final = (1.0, 1.2)
@@ -38,7 +38,7 @@ STAGES: Final = (
 HEAD: Final = (960, 1280)
 
 
-class MobileNetV3(Space):
+class MobileNetV3(WrittenSpace):
     """Parameters `resolution`, `width`; `depth1` to `depth5`; `kernel1.1`, `expansion1.1`, ...
 
     `kernel2.3` is that of the third block of the second stage, active where the stage is as deep.

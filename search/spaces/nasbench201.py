@@ -7,7 +7,7 @@ from typing import Final
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import activation, batch_norm, conv, gemm, global_pool_flat
 from .residuals import conv_bn
-from .space import Choice, Parameter, Space
+from .space import Choice, Parameter, WrittenSpace
 
 OPERATIONS: Final = ("none", "skip", "conv1x1", "conv3x3", "avgpool3x3")
 #: The cell's edges, in the order of the benchmark: from one of its four nodes to a later one.
@@ -16,7 +16,7 @@ WIDTHS: Final = (16, 32, 64)
 CELLS: Final = 5
 
 
-class NASBench201(Space):
+class NASBench201(WrittenSpace):
     """Parameters `edge0-1`, `edge0-2`, `edge1-2`, `edge0-3`, `edge1-3`, `edge2-3`: 15,625 cells.
 
     Three stages of five cells with 16, 32 and 64 channels and a residual block between stages. A

@@ -7,7 +7,7 @@ from typing import Final
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import gemm, global_pool_flat
 from .residuals import InvertedResidual, conv_bn
-from .space import Choice, Parameter, Space
+from .space import Choice, Parameter, WrittenSpace
 
 #: Expansion and kernel of each operation; the identity has neither.
 OPERATIONS: Final[dict[str, tuple[int, int] | None]] = {
@@ -21,7 +21,7 @@ STAGES: Final = (2, 3, 3)
 HEAD: Final = 1280
 
 
-class NASBenchMacro(Space):
+class NASBenchMacro(WrittenSpace):
     """Parameters `layer1` to `layer8`. Where shapes change, the identity is a 1x1 convolution.
 
     Args:

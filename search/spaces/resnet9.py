@@ -8,7 +8,7 @@ from typing import Final, Literal
 from ...frontend.errors import InputError
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import activation, batch_norm, conv, gemm, max_pool
-from .space import Choice, Parameter, Space, number
+from .space import Choice, Parameter, WrittenSpace, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ VARIANTS: Final[dict[str, Variant]] = {
 }
 
 
-class ResNet9(Space):
+class ResNet9(WrittenSpace):
     """A stem, then blocks that halve the image; parameters `stem`, `filters1`, `skips1`, ...
 
     A block is a 3x3 convolution to its filters, a 2x2 maximum pooling, and, with `skips` of one or

@@ -54,7 +54,7 @@ class Parameter:
 
 
 class Space(ABC):
-    """A set of networks. A subclass lists parameters, and writes the network of a choice.
+    """A set of networks. A subclass lists parameters, and makes the network of a choice.
 
     Attributes:
         name: of the space.
@@ -65,7 +65,6 @@ class Space(ABC):
 
     name: str
     source: str
-    opset: int = 17
     #: Layer graphs kept by `build`.
     cached: int = 512
 
@@ -77,8 +76,12 @@ class Space(ABC):
         _check_parameters(self.parameters)
 
     @abstractmethod
-    def write(self, b: GraphBuilder, choice: Choice) -> None:
-        """Write the network of a valid choice with a builder."""
+    def to_onnx(self, choice: Choice) -> ModelProto:
+        """The network of a choice as an ONNX model without weights."""
+
+    @abstractmethod
+    def _graph(self, choice: Choice) -> LayerGraph:
+        """The layer graph of a valid choice."""
 
     @property
     def size(self) -> int:
@@ -235,8 +238,24 @@ class Space(ABC):
             self._built.move_to_end(key)
         return graph
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_built": OrderedDict()}  # workers build their own
+
+
+class WrittenSpace(Space):
+    """A space whose networks are written with the calls of a builder.
+
+    Attributes:
+        opset: version of ONNX's operators that they are written in.
+    """
+
+    opset: int = 17
+
+    @abstractmethod
+    def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """Write the network of a valid choice."""
+
     def to_onnx(self, choice: Choice) -> ModelProto:
-        """The network as an ONNX model without weights."""
         self.validate(choice)
         builder = GraphBuilder(self.name, self.opset)
         self.write(builder, choice)
@@ -246,9 +265,6 @@ class Space(ABC):
         builder = ProgramBuilder(self.name, self.opset)
         self.write(builder, choice)
         return graph_of(builder.program(), self.bits)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_built": OrderedDict()}  # workers build their own
 
 
 def number(choice: Choice, name: str) -> int:

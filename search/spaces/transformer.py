@@ -6,7 +6,7 @@ from typing import Final
 
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import layer_norm, linear
-from .space import Choice, Parameter, Space, number
+from .space import Choice, Parameter, WrittenSpace, number
 
 LAYERS: Final = (2, 4, 6, 8, 10, 12)
 HIDDEN: Final = (128, 256, 512, 768)
@@ -17,7 +17,7 @@ HEAD: Final = 64
 RATIOS: Final = (1, 2, 3, 4)
 
 
-class Transformer(Space):
+class Transformer(WrittenSpace):
     """Parameters `layers`, `hidden`, and `heads1`, `ratio1`, ... for every layer there is.
 
     An encoder as BERT has it (normalisation after the residual addition, GELU), on embedded

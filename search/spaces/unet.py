@@ -7,13 +7,13 @@ from typing import Final
 from ...frontend.errors import InputError
 from ...frontend.zoo.builder import GraphBuilder
 from ...frontend.zoo.modules import activation, conv, max_pool
-from .space import Choice, Parameter, Space, number
+from .space import Choice, Parameter, WrittenSpace, number
 
 HEIGHTS: Final = (1, 2, 3, 4, 5)
 FILTERS: Final = (4, 8, 16, 32, 64)
 
 
-class UNet(Space):
+class UNet(WrittenSpace):
     """Parameters `height`, and `filters0` to `filters4` for the levels that the height leaves.
 
     NASAIC says that heights go from 1 to 5 and that filters come from {4, 8, 16, 32, 64} and
