@@ -28,7 +28,7 @@ BAD: dict[str, tuple[str | bytes | None, list[str]]] = {
     "out of range": (GOOD.replace("rows: 12", "rows: 0"), ["rows", "0"]),
     "missing level": (GOOD.replace("dram:", "dramm:"), ["dram"]),
     "nested aliases": (BOMB, ["anchors are not allowed"]),
-    "deep nesting": ("a: " + "[" * 10_000 + "]" * 10_000, ["levels of nesting"]),
+    "deep nesting": ("a: " + "[" * 10_000 + "]" * 10_000, ["nesting"]),  # libyaml or ours
     "a tag": ("!!python/object/apply:os.system [id]\n", ["tags are not allowed"]),
     "too large": ("a: " + "x" * (2 << 20), ["1 MiB"]),
     "binary": (b"\x7fELF\xd0\x01" * 700, ["UTF-8"]),
