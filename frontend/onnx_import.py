@@ -52,11 +52,18 @@ def import_model(
     strict: bool = False,
 ) -> LayerGraph:
     """Import a parsed model; arguments as of `load_onnx`."""
+    return import_program(elaborated(model, dims), name=name, bits=bits, strict=strict)
+
+
+def import_program(
+    program: Program, *, name: str = "", bits: int | None = None, strict: bool = False
+) -> LayerGraph:
+    """The layer graph of a program as `elaborated` leaves it; arguments as of `load_onnx`."""
     from .passes.fuse import fuse
     from .passes.lower import lower
     from .passes.transposes import read_transposes_in_place
 
-    program = normalised(model, dims, bits)
+    program = normalised(program, bits)
     lowered = lower(program, bits)
     if strict and lowered.not_modelled:
         raise InputError(_refusal(lowered.not_modelled))
@@ -93,8 +100,8 @@ def elaborated(model: ModelProto, dims: Mapping[str, int] | None) -> Program:
     return prune(elaborate(model, inputs, binding))
 
 
-def normalised(model: ModelProto, dims: Mapping[str, int] | None, bits: int | None) -> Program:
-    """The program of a model, ready to be lowered."""
+def normalised(program: Program, bits: int | None) -> Program:
+    """A program as `elaborated` leaves it, made ready to be lowered."""
     from .passes.affine import fold_affine
     from .passes.compile_time import drop_compile_time
     from .passes.concat import concatenate_in_place
@@ -105,7 +112,6 @@ def normalised(model: ModelProto, dims: Mapping[str, int] | None, bits: int | No
     from .passes.views import alias_views
     from .passes.widths import override_widths
 
-    program = elaborated(model, dims)
     if bits is not None:
         program = override_widths(program, bits)
     program = absorb_quantization(drop_identities(program))

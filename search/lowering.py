@@ -17,22 +17,11 @@ import numpy.typing as npt
 from onnx import TensorProto, helper
 
 from ..frontend.graph import LayerGraph
-from ..frontend.onnx_import import _tensors, border
+from ..frontend.onnx_import import import_program
 from ..frontend.operators import load_rules
-from ..frontend.passes.affine import fold_affine
-from ..frontend.passes.compile_time import drop_compile_time
-from ..frontend.passes.concat import concatenate_in_place
 from ..frontend.passes.convert import SMALL
-from ..frontend.passes.fuse import fuse
-from ..frontend.passes.identities import drop_identities
 from ..frontend.passes.infer import infer_outputs
-from ..frontend.passes.lower import lower
-from ..frontend.passes.pads import fold_pads
 from ..frontend.passes.prune import prune
-from ..frontend.passes.quantization import absorb_quantization
-from ..frontend.passes.transposes import read_transposes_in_place
-from ..frontend.passes.views import alias_views
-from ..frontend.passes.widths import override_widths
 from ..frontend.program import Array, Node, Program, TensorType, program_pass
 from ..frontend.zoo.builder import GraphBuilder
 
@@ -174,27 +163,4 @@ def graph_of(program: Program, bits: int | None = None) -> LayerGraph:
         bits: width of all data, in place of the program's types.
     """
     load_rules()
-    program = prune(_established(program))
-    if bits is not None:
-        program = override_widths(program, bits)
-    program = absorb_quantization(drop_identities(program))
-    program = prune(drop_compile_time(program), silent=True)
-    program = fold_affine(fold_pads(program))
-    program = concatenate_in_place(prune(alias_views(program), silent=True))
-    lowered = lower(program, bits)
-    outputs = border(program)
-    tensors = _tensors(program, lowered.layers)
-    layers = fuse(read_transposes_in_place(lowered.layers, tensors, outputs), tensors, outputs)
-    used = {tensor for layer in layers for tensor in (*layer.inputs, layer.output)}
-    used.update((*program.inputs, *outputs))
-    return LayerGraph(
-        name=program.name or "network",
-        layers=layers,
-        tensors={key: tensors[key] for key in tensors if key in used},
-        inputs=program.inputs,
-        outputs=outputs,
-        not_modelled=tuple(lowered.not_modelled),
-        notes=(*program.notes, *lowered.notes),
-        modelled_elements=lowered.modelled_elements,
-        metadata=program.metadata,
-    )
+    return import_program(prune(_established(program)), bits=bits)

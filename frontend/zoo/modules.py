@@ -99,3 +99,19 @@ def layer_norm(b: GraphBuilder, x: str, name: str, features: int, epsilon: float
     with b.scope(*name.split(".")):
         scale, bias = b.weight("weight", (features,)), b.weight("bias", (features,))
         return b.node("LayerNormalization", x, scale, bias, axis=-1, epsilon=epsilon)
+
+
+def up_conv(b: GraphBuilder, x: str, channels: tuple[int, int]) -> str:
+    """A transposed convolution of 2 x 2 that doubles rows and columns."""
+    with b.scope("up"):
+        return b.node(
+            "ConvTranspose",
+            x,
+            b.weight("weight", (*channels, 2, 2)),
+            b.weight("bias", channels[1:]),
+            dilations=[1, 1],
+            group=1,
+            kernel_shape=[2, 2],
+            pads=[0, 0, 0, 0],
+            strides=[2, 2],
+        )

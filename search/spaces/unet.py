@@ -6,7 +6,7 @@ from typing import Final
 
 from ...frontend.errors import InputError
 from ...frontend.zoo.builder import GraphBuilder
-from ...frontend.zoo.modules import activation, conv, max_pool
+from ...frontend.zoo.modules import activation, conv, max_pool, up_conv
 from .space import Choice, Parameter, WrittenSpace, number
 
 HEIGHTS: Final = (1, 2, 3, 4, 5)
@@ -65,7 +65,7 @@ class UNet(WrittenSpace):
         for level in reversed(range(height - 1)):
             width = widths[level]
             with b.scope(f"up{level}"):
-                x = _up_conv(b, x, (channels, width))
+                x = up_conv(b, x, (channels, width))
                 x = b.node("Concat", skips[level], x, axis=1)
                 x = _double_conv(b, x, "conv", (2 * width, width))
             channels = width
@@ -78,18 +78,3 @@ def _double_conv(b: GraphBuilder, x: str, name: str, channels: tuple[int, int]) 
         for index, pair in ((0, channels), (2, (channels[1], channels[1]))):
             x = activation(b, conv(b, x, str(index), pair, bias=True), str(index + 1), "Relu")
         return x
-
-
-def _up_conv(b: GraphBuilder, x: str, channels: tuple[int, int]) -> str:
-    with b.scope("up"):
-        return b.node(
-            "ConvTranspose",
-            x,
-            b.weight("weight", (*channels, 2, 2)),
-            b.weight("bias", channels[1:]),
-            dilations=[1, 1],
-            group=1,
-            kernel_shape=[2, 2],
-            pads=[0, 0, 0, 0],
-            strides=[2, 2],
-        )

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from chiploom.frontend import VectorLayer
-from chiploom.frontend.onnx_import import import_model, normalised
+from chiploom.frontend.onnx_import import elaborated, import_model, normalised
 from chiploom.frontend.operators.costs import ELEMENT
 from chiploom.frontend.passes.fuse import ELEMENTWISE, fuse
 
@@ -111,7 +111,7 @@ def test_a_broadcast_result_is_not_fused() -> None:
 def test_work_is_neither_lost_nor_doubled_by_fusion() -> None:
     made = model([CONV, node("Sigmoid", ["c"], ["s"]), node("Mul", ["c", "s"], ["m"]),
                   node("Add", ["m", "x"], ["y"])], X, ["y"], [W])  # fmt: skip
-    program = normalised(made, None, None)
+    program = normalised(elaborated(made, None), None)
     from chiploom.frontend.onnx_import import _tensors
     from chiploom.frontend.passes.lower import lower
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 
 from ..builder import GraphBuilder
-from ..modules import activation, conv, max_pool
+from ..modules import activation, conv, max_pool, up_conv
 from .resnet import backbone
 
 
@@ -27,7 +27,7 @@ def unet() -> onnx.ModelProto:
         skip, skip_size = skips[level - 1]
         size *= 2
         with b.scope(f"up{level}"):
-            x = _up_conv(b, x, (2 * width, width))
+            x = up_conv(b, x, (2 * width, width))
             first = (skip_size - size) // 2
             bounds = (b.ints(first, first), b.ints(first + size, first + size), b.ints(2, 3))
             x = b.node("Concat", b.node("Slice", skip, *bounds), x, axis=1)
@@ -43,21 +43,6 @@ def _double_conv(b: GraphBuilder, x: str, name: str, channels: tuple[int, int]) 
             x = conv(b, x, str(index), pair, pad=0, bias=True)
             x = activation(b, x, str(index + 1), "Relu")
         return x
-
-
-def _up_conv(b: GraphBuilder, x: str, channels: tuple[int, int]) -> str:
-    with b.scope("up"):
-        return b.node(
-            "ConvTranspose",
-            x,
-            b.weight("weight", (*channels, 2, 2)),
-            b.weight("bias", channels[1:]),
-            dilations=[1, 1],
-            group=1,
-            kernel_shape=[2, 2],
-            pads=[0, 0, 0, 0],
-            strides=[2, 2],
-        )
 
 
 _CLASSES = 80
