@@ -214,7 +214,7 @@ class MappingCache:
             if found is not None:
                 self._surveys.move_to_end(key)
                 return found
-        found = survey(problem, objective, effort)
+        found = survey(problem, effort)
         with self._lock:
             self._surveys[key] = found
             while len(self._surveys) > SURVEYS:

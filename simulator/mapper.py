@@ -109,9 +109,8 @@ class Survey:
         self.looked.add(number)
 
 
-def survey(problem: Problem, objective: Objective, effort: EffortName = "normal") -> Survey:
-    """What `map_nest` begins with. It is the same for all objectives but latency."""
-    del objective
+def survey(problem: Problem, effort: EffortName = "normal") -> Survey:
+    """What `map_nest` begins with. Looks by energy and by latency raise different columns."""
     limits = EFFORTS[effort]
     spatials = tuple(unrollings(problem.nest, problem.sub))
     axes = {axis.name: number for number, axis in enumerate(problem.sub.axes)}
@@ -146,7 +145,7 @@ def map_nest(
     limits = EFFORTS[effort]
     macs_energy = problem.nest.macs * problem.sub.mac_energy
     number = OBJECTIVES.index(objective)
-    surveyed = surveyed or survey(problem, objective, effort)
+    surveyed = surveyed or survey(problem, effort)
     several = len(surveyed.spatials) > 1
     # What the most promising one reaches rules most of the others out.
     least_of = partial(problem.kernel.bounds, objective=number, macs_energy=macs_energy)

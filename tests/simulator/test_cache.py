@@ -579,7 +579,7 @@ def test_surveys_do_not_depend_on_bandwidths(data: st.DataObject) -> None:
     one = Problem(nest, BITS, 24, sub, 3.0)
     other = replace(one, sub=replace(sub, memories=memories))
     assert survey_identity(one) == survey_identity(other)
-    first, second = survey(one, objective), survey(other, objective)
+    first, second = survey(one), survey(other)
     assert first.spatials == second.spatials
     for number in range(len(first.spatials)):
         first.look(one, number, objective)

@@ -87,7 +87,7 @@ def test_optimum_equals_enumeration_on_random_accelerators(data: st.DataObject) 
 def test_no_mapping_is_below_the_floor_of_its_spatial_part(data: st.DataObject) -> None:
     nest, sub = data.draw(nests(2, sequential=True)), data.draw(sub_accelerators())
     problem = Problem(nest, OperandBits(8, 8, 8), 24, sub)
-    surveyed = survey(problem, "edp")
+    surveyed = survey(problem)
     place = data.draw(st.integers(0, len(surveyed.spatials) - 1))
     spatial = surveyed.spatials[place]
     probe = Mapping.in_space(spatial)
@@ -116,7 +116,7 @@ def test_a_shared_survey_changes_nothing(data: st.DataObject) -> None:
     ):
         memories = tuple(replace(m, read_bandwidth=m.read_bandwidth * factor) for m in sub.memories)
         problem = Problem(nest, OperandBits(8, 8, 8), 24, replace(sub, memories=memories), 2.0)
-        surveyed = surveyed or survey(problem, objective)
+        surveyed = surveyed or survey(problem)
         try:
             alone = map_nest(problem, objective)
         except NoMappingError:
