@@ -114,15 +114,16 @@ def survey(problem: Problem, effort: EffortName = "normal") -> Survey:
     limits = EFFORTS[effort]
     spatials = tuple(unrollings(problem.nest, problem.sub))
     axes = {axis.name: number for number, axis in enumerate(problem.sub.axes)}
+    states = math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
     placed, sizes = [], []
     for spatial in spatials:
         rows = [(axes[u.axis], DIMS.index(u.dim), u.factor) for u in spatial]
         placed.append(np.array(rows, dtype=np.int64).reshape(-1, 3))
-        factors = dict.fromkeys(DIMS, 1)
-        for unroll in spatial:
-            factors[unroll.dim] *= unroll.factor
-        steps = [-(-problem.nest[dim] // factors[dim]) for dim in DIMS]
-        sizes.append(tile_sizes(problem, steps, limits))
+        factors = [1] * len(DIMS)
+        for _, dim, factor in rows:
+            factors[dim] *= factor
+        steps = tuple(-(-n // f) for n, f in zip(problem.nest.sizes, factors, strict=True))
+        sizes.append(list(_thinned(steps, states, limits.cells)))
     floors = problem.kernel.floors(placed)
     return Survey(spatials, placed, sizes, floors, floors.copy(), set())
 
@@ -258,9 +259,14 @@ def tile_sizes(problem: Problem, steps: Sequence[int], effort: Effort) -> list[I
     return list(_thinned(tuple(steps), states, effort.cells))
 
 
-@lru_cache(maxsize=16_384)
+#: Tile sizes of one dim at most.
+MOST_SIZES: Final = 40
+
+
+@lru_cache(maxsize=65_536)
 def _thinned(steps: tuple[int, ...], states: int, cells: int) -> tuple[Integers, ...]:
-    most = 40
+    # Fewer than the longest list has change something, more do not.
+    most = max(3, *(len(tile_candidates(count, MOST_SIZES)) for count in steps))
     while True:
         sizes = [tile_candidates(count, most) for count in steps]
         if math.prod(map(len, sizes)) * states <= cells or most == 3:
