@@ -1,0 +1,1 @@
+"""Search strategies: how the next choices are proposed."""
