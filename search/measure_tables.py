@@ -19,6 +19,7 @@ import numpy as np
 from ..frontend.errors import InputError
 from .evaluators import TrainEvaluator, Training, load_dataset
 from .spaces import Choice, ResNet9, Space, UNet
+from .spaces.resnet9 import VARIANTS
 
 COLUMNS: Final = (
     "key", "seed", "accuracy", "uncertainty", "epochs", "seconds", "macs", "dataset",
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         channels, rows, _ = dataset.shape
         space: Space
         if given.space == "resnet9":
-            space = ResNet9(size=rows, channels=channels, classes=dataset.classes)
+            space = ResNet9(given.variant, size=rows, channels=channels, classes=dataset.classes)
         else:
             space = UNet(rows, channels=channels, classes=dataset.classes)
         evaluator = TrainEvaluator(
@@ -113,6 +114,9 @@ def _drawn(space: Space, count: int, most_macs: float) -> Iterator[Choice]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure a table of accuracies by training.")
     parser.add_argument("space", choices=("resnet9", "unet"))
+    parser.add_argument(
+        "--variant", choices=tuple(VARIANTS), default="cifar10", help="of resnet9's choices"
+    )
     parser.add_argument("--dataset", required=True, help="digits, mnist5000, .npz or folder")
     parser.add_argument("--size", type=int, help="rows and columns of the images")
     parser.add_argument("--out", type=Path, required=True, help="CSV, appended to")

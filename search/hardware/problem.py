@@ -8,6 +8,7 @@ problem of any design by picking rows, and list schedules answer thousands of de
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,6 +121,12 @@ class HardwareProblem:
                     stay_energy[stay, task] = mine.resident_energy[stay] - saved
         able = options.legal & (duration < NEVER).all(axis=1)
         return TaskTable(duration, energy, stay_duration, stay_energy, fits, able)
+
+    def with_goals(self, goals: Goals) -> HardwareProblem:
+        """The same networks and designs under other goals."""
+        other = copy.copy(self)
+        other.goals = goals
+        return other
 
     # -- designs -------------------------------------------------------------------------------
     def allowed(self, design: Design) -> bool:
