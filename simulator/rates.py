@@ -195,8 +195,9 @@ class Counts:
 
     def fits(self, rates: Rates) -> Flags:
         """(O,) whether the mapping is legal."""
-        fits: Flags = (self.need <= rates.size).all(axis=1)
-        return fits & (self.used <= rates.axes).all(axis=1)
+        fits: Flags = np.all(self.need <= rates.size, axis=1)
+        fits &= np.all(self.used <= rates.axes, axis=1)
+        return fits
 
     def cycles(self, rates: Rates) -> Integers:
         """(O,) from the first fetch to the last write."""

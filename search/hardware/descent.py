@@ -16,13 +16,17 @@ RANDOM = 0.4
 STARTS = 4
 
 
-def descend(problem: HardwareProblem, *, seed: int, looks: int) -> Iterator[tuple[Design, Costs]]:
+def descend(
+    problem: HardwareProblem, *, seed: int, looks: int, random_share: float | None = None
+) -> Iterator[tuple[Design, Costs]]:
     """Random designs, then neighbours of the best ones; each with its costs, none twice.
 
     Args:
         seed: equal seeds give equal designs.
         looks: designs that are evaluated at most.
+        random_share: of the looks that go to random designs; `RANDOM` unless given.
     """
+    share = RANDOM if random_share is None else random_share
     random = np.random.default_rng(seed)
     seen: set[Design] = set()
     ranked: list[tuple[tuple[float, float], Design]] = []
@@ -41,7 +45,7 @@ def descend(problem: HardwareProblem, *, seed: int, looks: int) -> Iterator[tupl
         return design, costs
 
     for _ in range(20 * looks):
-        if looks - left >= RANDOM * looks:
+        if looks - left >= share * looks:
             break
         found = look(sample(problem, random))
         if found is not None:
@@ -82,12 +86,13 @@ def neighbours(
     found: list[Design] = []
     for place, (sub, option) in enumerate(zip(problem.space.subs, design.options, strict=True)):
         alternative, number = sub.place(option)
-        at = list(np.unravel_index(number, alternative.sizes)) if alternative.free else []
+        places = np.unravel_index(number, alternative.sizes) if alternative.free else ()
+        at = [int(place) for place in places]
         changed: list[int] = []
         start = option - number
         for axis, size in enumerate(alternative.sizes):
             for step in (1, -1, 3, -3, 10, -10, 40, -40):
-                moved = int(at[axis]) + step
+                moved = at[axis] + step
                 if 0 <= moved < size:
                     to = [*at[:axis], moved, *at[axis + 1 :]]
                     changed.append(start + int(np.ravel_multi_index(to, alternative.sizes)))

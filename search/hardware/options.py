@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from ...dataflows.accelerator import SubAccelerator
 from ...dataflows.document import Document
 from ...dataflows.errors import SpecError
 from ...dataflows.spec import parse_spec
-from ...dataflows.units import parse_bandwidth
+from ...dataflows.units import Bandwidth, parse_bandwidth, show_bandwidth
 from ...simulator.rates import Rates, structure
 from .space import DRAM, Alternative, HardwareSpace, SubSpace, bandwidths
 
@@ -40,7 +41,7 @@ class Group:
 
     def sub(self, row: int) -> SubAccelerator:
         """The sub-accelerator of a row."""
-        sub = self.arrays[self.array[row]]
+        sub = self.arrays[int(self.array[row])]
         place = len(sub.memories) - 1
         width = float(self.rates.read_bandwidth[row, place])
         if width == sub.dram.read_bandwidth:
@@ -130,10 +131,17 @@ class _Builder:
         self.clock_hz = 0.0
 
     @property
+    def whole(self) -> Any:
+        """Bandwidth of the whole DRAM as written; None where the spec does not say it as one."""
+        dram = self.chip.get("dram")
+        return dram.get("bandwidth") if isinstance(dram, dict) else None
+
+    @property
     def dram_bandwidth(self) -> float:
         """Bits per cycle of the whole DRAM; infinite where the spec does not say it as one."""
-        written = self.chip.get("dram", {}).get("bandwidth")
-        return math.inf if written is None else parse_bandwidth(written).per_cycle(self.clock_hz)
+        if self.whole is None:
+            return math.inf
+        return parse_bandwidth(self.whole).per_cycle(self.clock_hz)
 
     def add(self, alternative: Alternative, start: int, name: str) -> None:
         """Build an alternative's options, one for each part of the DRAM together."""
@@ -142,6 +150,8 @@ class _Builder:
         parts = sizes[-1] if last else 1
         for first in range(0, len(alternative), parts):
             data = {"name": name, **alternative.spec(first)}
+            if last and self.whole is not None:
+                data[DRAM] = self.whole  # its parts come below
             document = Document(self.file, {**self.chip, "sub_accelerators": [data]}, {})
             try:
                 accelerator = parse_spec(document, name)
@@ -151,8 +161,19 @@ class _Builder:
             (built,) = accelerator.sub_accelerators
             self.clock_hz = accelerator.clock_hz
             options = np.arange(start + first, start + first + parts)
-            array = _Array(built, options, bandwidths(alternative, self.clock_hz))
-            self.members.setdefault(structure(built), []).append(array)
+            widths = bandwidths(alternative, self.clock_hz)
+            if widths is not None:
+                right = (widths > 0) & (widths <= self.dram_bandwidth * (1 + 1e-9))
+                if not right.all():
+                    wrong = show_bandwidth(Bandwidth(float(widths[~right][0])))
+                    self.refused = self.refused or (
+                        f"{name}: expected a `{DRAM}` above 0 and of at most {self.whole}, all of "
+                        f"the DRAM, found {wrong}; change it"
+                    )
+                options, widths = options[right], widths[right]
+            if len(options):
+                array = _Array(built, options, widths)
+                self.members.setdefault(structure(built), []).append(array)
 
     def group(self, arrays: list[_Array]) -> Group:
         """Options of one structure, by their numbers."""

@@ -32,6 +32,7 @@ from .tables import CostTables
 Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class TaskTable:
     energy: Reals
     stay_duration: Integers
     stay_energy: Reals
-    fits: npt.NDArray[np.uint8]
+    fits: Bytes
     able: Flags
 
 
@@ -186,7 +187,7 @@ class HardwareProblem:
             self.leakage(design),
         )
 
-    def _columns(self, design: Design) -> tuple[Integers, Reals, Integers, Reals, Integers]:
+    def _columns(self, design: Design) -> tuple[Integers, Reals, Integers, Reals, Bytes]:
         """(T, m) of a design's machines."""
         names = ("duration", "energy", "stay_duration", "stay_energy", "fits")
         found = (
@@ -249,7 +250,7 @@ class _Skeleton:
 
     def schedule(
         self,
-        columns: tuple[Integers, Reals, Integers, Reals, Integers],
+        columns: tuple[Integers, Reals, Integers, Reals, Bytes],
         leakage: float,
         goals: Goals,
     ) -> tuple[int, float]:
@@ -268,6 +269,7 @@ class _Skeleton:
         able = np.where(unable, 0, duration)
         ranks = placer.ranks(able.sum(axis=1) / (~unable).sum(axis=1), self.base)
         order = placer.arrange(ranks, np.zeros(len(ranks), np.uint8))
+        assert order is not None  # nothing is joined, so nothing is in the way
         least = np.where(unable, np.inf, energy).min(axis=1).sum()
         longest = max(1.0, float(able.max(axis=1).sum()) / duration.shape[1])
         bias = np.zeros(duration.shape)
@@ -280,11 +282,11 @@ class _Skeleton:
             _, cycles, spent, _ = placer.sequence(sequence, machine)
             found.append((cycles, spent))
         _, machine, joined = placer.thrift()
-        sequence = placer.arrange(ranks, joined.astype(np.uint8))
-        if sequence is not None:
-            _, cycles, spent, _ = placer.sequence(sequence, machine)
+        whole = placer.arrange(ranks, joined.astype(np.uint8))
+        if whole is not None:
+            _, cycles, spent, _ = placer.sequence(whole, machine)
             found.append((cycles, spent))
-        return min(found, key=lambda one: goals.rank(Costs(*one, 0.0)))
+        return min(found, key=lambda one: goals.rank(Costs(one[0], one[1], 0.0)))
 
 
 #: Of energy, relative to that of time, in the list schedules of a design.

@@ -70,6 +70,11 @@ class Alternative:
         places = np.unravel_index(number, self.sizes) if self.free else ()
         return {f.name: f.values[int(i)] for f, i in zip(self.free, places, strict=True)}
 
+    def has(self, values: Mapping[str, Any]) -> bool:
+        """Whether one of its options has these values."""
+        known = {free.name: free.values for free in self.free}
+        return known.keys() == values.keys() and all(values[n] in known[n] for n in known)
+
     def spec(self, number: int) -> dict[str, Any]:
         """The sub-accelerator of an option as a spec has it."""
         data: dict[str, Any] = copy.deepcopy(dict(self.data))
@@ -181,7 +186,7 @@ class HardwareSpace:
             given = dict(values[sub.name])
             label = given.pop("template")
             for one, start in zip(sub.alternatives, sub.starts, strict=True):
-                if one.label == label and {free.name for free in one.free} == set(given):
+                if one.label == label and one.has(given):
                     at = [free.values.index(given[free.name]) for free in one.free]
                     options.append(start + (int(np.ravel_multi_index(at, one.sizes)) if at else 0))
                     break
@@ -260,14 +265,14 @@ def _sub(stated: Any, known: Mapping[str, SubSpace], problem: Any, where: Where)
     name = stated["name"]
     common = {k: v for k, v in stated.items() if k not in ("name", _ALTERNATIVES, _LIKE)}
     if _LIKE in stated:
-        if stated[_LIKE] not in known or common or _ALTERNATIVES in stated:
+        other = stated[_LIKE]
+        if not _is_text(other) or other not in known or common or _ALTERNATIVES in stated:
             problem(
                 (*where, _LIKE),
-                f"expected the name of a sub-accelerator above and nothing else, found "
-                f"{stated[_LIKE]!r}",
+                f"expected the name of a sub-accelerator above and nothing else, found {other!r}",
             )
             return None
-        return SubSpace(name, known[stated[_LIKE]].alternatives)
+        return SubSpace(name, known[other].alternatives)
     listed = stated.get(_ALTERNATIVES, [{}])
     if not isinstance(listed, list) or not listed or not all(isinstance(i, dict) for i in listed):
         problem((*where, _ALTERNATIVES), f"expected a list of alternatives, found {listed!r}")
@@ -276,8 +281,8 @@ def _sub(stated: Any, known: Mapping[str, SubSpace], problem: Any, where: Where)
     for number, own in enumerate(listed):
         place: Where = (*where, _ALTERNATIVES, number) if _ALTERNATIVES in stated else where
         merged = {**common, **own}
-        both = [k for k in common.keys() & own.keys() if isinstance(common[k], dict)]
-        merged.update({key: {**common[key], **own[key]} for key in both if not is_range(own[key])})
+        both = [k for k in common.keys() & own.keys() if _has_keys(common[k], own[k])]
+        merged.update({key: {**common[key], **own[key]} for key in both})
         alternative = _alternative(merged, problem, place)
         if alternative is not None:
             found.append(alternative)
@@ -301,7 +306,8 @@ def _alternative(data: dict[str, Any], problem: Any, where: Where) -> Alternativ
         note((), "expected `pes` and `shape` together: `shape` names the two parameters that the "
                  "array's sizes go to")  # fmt: skip
     elif shape is not None:
-        counts = next((f.values for f in free if f.where == (_PES,)), (data[_PES],))
+        stated = () if is_range(data[_PES]) else (data[_PES],)  # of a wrong range enough is said
+        counts = next((f.values for f in free if f.where == (_PES,)), stated)
         if not isinstance(shape, list) or len(shape) != 2 or not all(map(_is_text, shape)):
             note((_SHAPE,), f"expected the names of two parameters, found {shape!r}")
         if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in counts):
@@ -312,6 +318,11 @@ def _alternative(data: dict[str, Any], problem: Any, where: Where) -> Alternativ
     if before:
         return None
     return Alternative(data, free, tuple(shape or ()))
+
+
+def _has_keys(*values: object) -> bool:
+    """Whether all are mappings, none a range."""
+    return all(isinstance(value, dict) and not is_range(value) for value in values)
 
 
 def _is_text(value: object) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -76,17 +76,17 @@ class CostTables:
             found = self._known[key] = _scattered(self.options, parts)
         return found
 
-    def missing(self, graphs: Iterable[LayerGraph]) -> list[tuple[int, Layer, LayerGraph]]:
-        """(group, layer, network) that neither memory nor the folder holds, each cost once."""
-        wanted: dict[tuple[int, LayerKey], tuple[int, Layer, LayerGraph]] = {}
-        for graph in graphs:
-            for layer in graph.compute_layers:
-                key = LayerKey.of(layer, graph)
-                for group in range(len(self.options.groups)):
-                    file = self._file(group, key)
-                    if key not in self._known and not (file is not None and file.exists()):
-                        wanted.setdefault((group, key), (group, layer, graph))
-        return list(wanted.values())
+    def absent(self, layer: Layer, graph: LayerGraph) -> list[int]:
+        """Groups on which a layer's costs are neither in memory nor in the folder."""
+        key = LayerKey.of(layer, graph)
+        if key in self._known:
+            return []
+        files = [(group, self._file(group, key)) for group in range(len(self.options.groups))]
+        return [group for group, file in files if file is None or not file.exists()]
+
+    def mark(self, layer: Layer, graph: LayerGraph) -> str:
+        """Equal for layers that cost the same."""
+        return LayerKey.of(layer, graph).text
 
     def group_costs(
         self, group: int, layer: Layer, graph: LayerGraph, key: LayerKey | None = None
