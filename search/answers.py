@@ -121,6 +121,12 @@ def hypervolume_over_time(
     return grown
 
 
+def expect_ending(file: Path) -> None:
+    """Refuse a file that `export` cannot write. Raises InputError."""
+    if file.suffix not in (".csv", ".json", ".parquet"):
+        raise InputError(f"{file}: expected .csv, .json or .parquet, found {file.suffix!r}")
+
+
 def export(designs: Iterable[EvaluatedDesign], path: str | os.PathLike[str]) -> None:
     """Write designs as a table, whole or not at all: one row per design.
 
@@ -136,8 +142,7 @@ def export(designs: Iterable[EvaluatedDesign], path: str | os.PathLike[str]) -> 
         InputError: the ending is another, pyarrow is missing, or the file cannot be written.
     """
     file = Path(path)
-    if file.suffix not in (".csv", ".json", ".parquet"):
-        raise InputError(f"{file}: expected .csv, .json or .parquet, found {file.suffix!r}")
+    expect_ending(file)
     head, rows = _table(designs, file)
     try:
         if file.suffix == ".csv":

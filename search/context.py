@@ -13,7 +13,7 @@ import numpy as np
 
 from ..frontend.graph import LayerGraph
 from ..simulator.errors import NoMappingError
-from .goals import Costs
+from .goals import Costs, Goals
 from .hardware.descent import descend
 from .hardware.exact import ExactHardware
 from .hardware.options import build_options
@@ -174,15 +174,19 @@ class Context:
         return problem
 
     # -- proposals ---------------------------------------------------------------------------
-    def evaluate(self, task: Task) -> Outcome:
-        """Do what a proposal asks for."""
+    def evaluate(self, task: Task, goals: Goals | None = None) -> Outcome:
+        """Do what a proposal asks for.
+
+        Args:
+            goals: of an exact search, in place of the study's.
+        """
         begun = time.perf_counter()
-        goals = self.study.goals
+        goals = goals or self.study.goals
         looked: list[tuple[Design, Costs]] = []
         note, optimal, infeasible, gap = "", False, False, 0.0
         try:
             if task.hardware == "exact":
-                looked, optimal, infeasible, gap = self._exact(task)
+                looked, optimal, infeasible, gap = self._exact(task, goals)
             else:
                 looked = list(self._look(task))
         except NoMappingError as error:
@@ -230,14 +234,16 @@ class Context:
         random = np.random.default_rng((seed, count))
         return sorted(random.choice(count, _CHIPS, replace=False).tolist())
 
-    def _exact(self, task: Task) -> tuple[list[tuple[Design, Costs]], bool, bool, float]:
+    def _exact(
+        self, task: Task, goals: Goals
+    ) -> tuple[list[tuple[Design, Costs]], bool, bool, float]:
         """The best of all chips, whether it is proven, whether there is none, and the gap."""
         found: list[tuple[Design, Costs]] = []
         optimal, infeasible, bound = True, True, float("inf")
         chips = range(self.study.hardware.chips)
         for chip in chips:
             solver = ExactHardware(
-                self.problem(task.networks, chip),
+                self.problem(task.networks, chip).with_goals(goals),
                 seconds=task.seconds / len(chips),
                 seed=task.seed,
             )
@@ -249,6 +255,6 @@ class Context:
                 found.append(solver.best[1:])
         if infeasible or not found:
             return found, False, infeasible, 0.0
-        value = min(self.study.goals.rank(costs) for _, costs in found)
+        value = min(goals.rank(costs) for _, costs in found)
         gap = max(0.0, (value[1] - bound) / abs(value[1])) if value[1] else 0.0
         return found, optimal and value[0] == 0, False, gap

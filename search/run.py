@@ -182,7 +182,7 @@ class _Runner:
 
     def _strategy(self) -> Strategy:
         """As it was when the last trial had been told."""
-        strategy = STRATEGIES[self.file.strategy](self.study.context)
+        strategy = STRATEGIES[self.file.strategy](self.study.context, self.most)
         for trial in self.study.told():
             strategy.replay(trial, self.study.notes(trial)["strategy"])
         return strategy

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -98,7 +99,7 @@ class Study:
 
     def tell(self, trial: Trial, outcome: Outcome, notes: dict[str, Any]) -> int:
         """Keep an outcome: its designs, then the trial. The number of its design, 0 where none."""
-        numbers = self.store.add(self._rows(outcome))
+        numbers = self.store.add(self._rows(trial.number, outcome))
         number = numbers[outcome.best] if outcome.best >= 0 else 0
         costs = outcome.costs
         known = {
@@ -133,10 +134,10 @@ class Study:
             "edp": costs.cycles * costs.energy_pj,
         }[objective]
 
-    def _rows(self, outcome: Outcome) -> list[EvaluatedDesign]:
+    def _rows(self, trial: int, outcome: Outcome) -> list[EvaluatedDesign]:
         return [
             self.row(
-                outcome.task.trial,
+                trial,
                 outcome.task.networks,
                 design,
                 costs,
@@ -323,7 +324,9 @@ def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
         name = file.path.stem
         if new:
             study = optuna.create_study(storage=storage, study_name=name, directions=directions)
-            study.set_metric_names(list(file.objectives))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names(list(file.objectives))
             return study
         return optuna.load_study(storage=storage, study_name=name)
     except (optuna.exceptions.OptunaError, KeyError, ImportError) as error:

@@ -211,6 +211,7 @@ class WholeSpaceEvaluator(Evaluator):
 
     def __init__(self, evaluator: Evaluator, whole: Space) -> None:
         self.evaluator, self.whole = evaluator, whole
+        self.source = str(getattr(evaluator, "source", ""))
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
         space.validate(choice)

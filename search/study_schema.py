@@ -72,7 +72,7 @@ def _quantity(kind: Literal["energy", "area"], value: Any) -> float:
     return found
 
 
-def _span(value: Any) -> float:
+def span(value: Any) -> float:
     """Seconds."""
     match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
     found = float(match[1]) * _SECONDS[match[2]] if match else value
@@ -131,7 +131,7 @@ Above0 = Annotated[float, PlainValidator(_positive)]
 AtLeast0 = Annotated[float, PlainValidator(partial(_positive, zero=True))]
 Share = Annotated[float, PlainValidator(_share)]
 Seed = Annotated[int, PlainValidator(_seed)]
-Seconds = Annotated[float, PlainValidator(_span)]
+Seconds = Annotated[float, PlainValidator(span)]
 Latency = Annotated[Duration, PlainValidator(_latency)]
 Energy = Annotated[float, PlainValidator(partial(_quantity, "energy"))]
 Area = Annotated[float, PlainValidator(partial(_quantity, "area"))]

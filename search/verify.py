@@ -40,7 +40,7 @@ def verify(study: Study, progress: Callable[[int], None] | None = None) -> tuple
         best = study.best
         if best is None or best.checked_ok:
             break
-        notes += _checked(study, best)
+        notes += check(study, best)
     else:
         notes.append(
             f"the {ATTEMPTS} best designs miss the specs when they are simulated cycle by cycle; "
@@ -48,11 +48,11 @@ def verify(study: Study, progress: Callable[[int], None] | None = None) -> tuple
         )
     for design in study.front()[:MOST]:
         if design.checked_ok is None:
-            notes += _checked(study, design)
+            notes += check(study, design)
     return tuple(notes)
 
 
-def _checked(study: Study, design: EvaluatedDesign) -> list[str]:
+def check(study: Study, design: EvaluatedDesign) -> list[str]:
     """Check one design and keep what comes out; a remark where it does not stand."""
     goals = study.file.goals
     try:

@@ -9,7 +9,8 @@ import numpy as np
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial
 
-from ..context import Networks, Outcome, Task
+from ...frontend.errors import InputError
+from ..context import Context, Networks, Outcome, Task
 from ..goals import Costs, Goals
 from ..hardware.descent import sample
 from ..hardware.space import Design
@@ -26,8 +27,8 @@ class NasThenAsic(Strategy):
     name = "nas-then-asic"
     known: ClassVar[dict[str, Any]] = {"startup": 10, "hardware": "descend", "designs": 10_000}
 
-    def __init__(self, context: Any) -> None:
-        super().__init__(context)
+    def __init__(self, context: Context, most: int | None = None) -> None:
+        super().__init__(context, most)
         self.best: tuple[float, Networks] | None = None
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -35,8 +36,12 @@ class NasThenAsic(Strategy):
 
     def propose(self, trial: int, choices: Sequence[Choice] | None) -> Task:
         assert choices is not None
-        last = self.study.trials is not None and trial >= self.study.trials - 1
-        if last and self.best is not None:
+        if self.most is None:
+            raise InputError(
+                f"{self.study.path}: strategy {self.name}: expected a number of trials (`budget`, "
+                "or --trials), since the last one is for the hardware"
+            )
+        if trial >= self.most - 1 and self.best is not None:
             return Task(
                 trial,
                 self.best[1],
@@ -69,8 +74,8 @@ class AsicThenNas(Strategy):
     name = "asic-then-nas"
     known: ClassVar[dict[str, Any]] = {"startup": 10, "designs": 10_000, "networks": 10}
 
-    def __init__(self, context: Any) -> None:
-        super().__init__(context)
+    def __init__(self, context: Context, most: int | None = None) -> None:
+        super().__init__(context, most)
         self.design: Design | None = None
 
     def sampler(self, seed: int) -> BaseSampler:

@@ -33,8 +33,8 @@ class Nasaic(Strategy):
         "phi": 10, "hidden": 64, "rate": 0.003, "entropy": 0.001, "discount": 1.0,
     }  # fmt: skip
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
+    def __init__(self, context: Context, most: int | None = None) -> None:
+        super().__init__(context, most)
         self.codec = Codec(context)
         self.controller = Controller(
             self.codec.sizes,

@@ -24,6 +24,7 @@ class Strategy(ABC):
 
     Args:
         context: of the study, in the main process.
+        most: trials of the whole study, None where only time ends it.
 
     Attributes:
         name: as study files call it.
@@ -33,8 +34,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     known: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, context: Context) -> None:
-        self.context, self.study = context, context.study
+    def __init__(self, context: Context, most: int | None = None) -> None:
+        self.context, self.study, self.most = context, context.study, most
         self.options = {**self.known, **self.study.options}
         unknown = sorted(set(self.study.options) - set(self.known))
         if unknown:
