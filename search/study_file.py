@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from ..dataflows.document import Document, Where, parse_document, read_document, show_path
-from ..dataflows.errors import SpecError
+from ..dataflows.errors import SpecError, suggest
 from ..dataflows.units import UnitError, parse
 from ..dataflows.validation import validate, wrong_places
 from .evaluators import Evaluator
@@ -128,6 +128,7 @@ _STAND_INS: Final[dict[str, Any]] = {
 
 def _read(document: Document, text: str, base: Path) -> StudyFile:
     problems: list[str] = []
+    document = _with_specs(document, problems)
     model = validate(StudyModel, document.data, document.problem, problems)
     if model is None:
         _check_the_rest(document, base, problems)
@@ -159,6 +160,24 @@ def _read(document: Document, text: str, base: Path) -> StudyFile:
         seed=model.seed,
         batch=model.batch,
     )
+
+
+def _with_specs(document: Document, problems: list[str]) -> Document:
+    """The same, but for `specs` that are one of `spec_sets`: then those."""
+    name, sets = document.data.get("specs"), document.data.get("spec_sets", {})
+    if not isinstance(name, str):
+        return document
+    known = sets if isinstance(sets, dict) else {}
+    if name not in known:
+        listed = ", ".join(map(str, known)) or "none"
+        problems.append(
+            document.problem(
+                ("specs",),
+                f"expected specs, or the name of one of `spec_sets` ({listed}), found {name!r}; "
+                f"{suggest(name, known)}",
+            )
+        )
+    return replace(document, data={**document.data, "specs": known.get(name, {})})
 
 
 def _check_the_rest(document: Document, base: Path, problems: list[str]) -> None:

@@ -358,6 +358,7 @@ class StudyModel(Strict):
             spec or the path of one.
         specs: most that each metric may be. bounds: where the penalty is 1. scales: units of
             metrics in the sum, where they have no spec.
+        spec_sets: specs by name; `specs` may be one of the names.
         batch: proposals that are made before the results of any of them are told.
     """
 
@@ -367,6 +368,7 @@ class StudyModel(Strict):
     hardware: dict[StrictStr, Any]
     mapping: MappingModel = MappingModel()
     specs: MetricsModel = MetricsModel()
+    spec_sets: dict[StrictStr, MetricsModel] = Field(default_factory=dict)
     bounds: MetricsModel = MetricsModel()
     scales: MetricsModel = MetricsModel()
     rho: Above0 = 10.0

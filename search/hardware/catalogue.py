@@ -4,7 +4,9 @@ Mapping a layer takes milliseconds, costing a known mapping on an option takes m
 (`simulator.rates`). So the mapper is asked on *anchors*, and every option takes the best of what
 was found that is legal there. An option is an anchor itself where no mapping known so far comes
 near to the fewest steps that its array allows: what anchors miss is then a better order of loops
-or size of tiles, not a better use of the array. `loss` measures what is missed.
+or size of tiles, not a better use of the array. No anchors are arrays of awkward shape, which take
+far more steps than a smaller one does: they make do with what suits others. `loss` measures what is
+missed.
 
 Where a range has no more than `FEW` options, all of them are anchors.
 """
@@ -19,10 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...frontend.graph import ComputeLayer
-from ...simulator.cache import MappingCache
 from ...simulator.errors import NoMappingError
 from ...simulator.layers import deployed
-from ...simulator.mapper import EffortName
+from ...simulator.mapper import EffortName, map_nest, promising
 from ...simulator.mapping import Mapping
 from ...simulator.rates import Counts, counts_of
 from ...simulator.result import Objective
@@ -32,8 +33,12 @@ from .options import Group
 
 #: Options of a group up to which all are anchors.
 FEW: Final = 64
+#: Spatial mappings that are searched on an anchor of a large range.
+PROMISING: Final = 12
 #: Steps of a known mapping, relative to the fewest, with which an option is no anchor.
-NEAR: Final = 1.02
+NEAR: Final = 1.05
+#: Ratio of an array's fewest steps to those of a smaller one from which on its shape is awkward.
+AWKWARD: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +109,22 @@ class _Finder:
     settings: Settings
     found: dict[Mapping, Counts] = field(default_factory=dict)
     asked: int = 0
-    cache: MappingCache = field(default_factory=lambda: MappingCache(entries=1))
 
-    def ask(self, row: int) -> Counts | None:
-        """Map on one option; what is new, if the mapper has an answer."""
+    def ask(self, row: int, *, proven: bool = True) -> Counts | None:
+        """Map on one option; what is new, if the mapper has an answer.
+
+        Args:
+            proven: by the whole mapper, or among the most promising spatial mappings alone.
+        """
         sub, leakage = self.group.sub(row), float(self.group.rates.leakage[row])
         problem = deployed(self.layer.nest, self.layer.bits, sub, leakage)
         self.asked += 1
+        objective, effort = self.settings.objective, self.settings.effort
+        surveyed = None
+        if not proven:
+            surveyed = promising(problem, objective, PROMISING, effort)
         try:
-            mapped = self.cache.map(problem, self.settings.objective, self.settings.effort)
+            mapped = map_nest(problem, objective, effort, surveyed=surveyed)
         except NoMappingError:
             return None
         if mapped.mapping in self.found:
@@ -121,7 +133,7 @@ class _Finder:
         return self.found[mapped.mapping]
 
     def cover(self) -> None:
-        """Ask until every array has a mapping of nearly its fewest steps.
+        """Ask until every array that is not awkward has a mapping of nearly its fewest steps.
 
         The largest array left is asked first, then the smallest, then one between, and so on; with
         the middle part of the DRAM's bandwidth, and now and then with the least and the most.
@@ -130,7 +142,8 @@ class _Finder:
         least = np.array([fewest_steps(self.layer.nest, sub) for sub in arrays]) * np.array(
             [sub.cycles_per_mac for sub in arrays]
         )
-        have = np.full(len(arrays), np.inf)
+        pes = np.array([sub.pes for sub in arrays])
+        have = np.where(_awkward(pes, least), 0.0, np.inf)
         first = np.searchsorted(self.group.array, np.arange(len(arrays)))
         count = np.bincount(self.group.array)
         shapes = self.group.rates.taken(first)
@@ -141,9 +154,18 @@ class _Finder:
             if turn % 4 == 0:
                 parts |= {0, int(count[array]) - 1}
             for part in sorted(parts):
-                counts = self.ask(int(first[array]) + part)
+                counts = self.ask(int(first[array]) + part, proven=False)
                 if counts is not None:
                     fits = counts.fits(shapes)
                     have[fits] = np.minimum(have[fits], counts.steps)
             have[array] = min(have[array], least[array])  # asked once is enough
             turn += 1
+
+
+def _awkward(pes: npt.NDArray[np.int64], steps: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """(arrays,) whether a smaller array takes much fewer steps."""
+    found = np.zeros(len(pes), np.bool_)
+    for number in range(len(pes)):
+        smaller = steps[pes < pes[number]]
+        found[number] = bool(len(smaller)) and AWKWARD * smaller.min() < steps[number]
+    return found

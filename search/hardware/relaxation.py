@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from ...simulator.variants import NEVER
 from ..goals import Goals
 from . import duals
 from .problem import HardwareProblem
@@ -85,15 +86,16 @@ class Relaxation:
             self._takes[:, 1] = 0.0
 
     def _longest(self) -> float:
-        """A makespan that the best design does not exceed: the spec, or all tasks in turn."""
+        """A makespan that no best design exceeds: the spec, or all tasks in turn at their
+        slowest."""
         spec = self.goals.spec("latency")
         if math.isfinite(spec):
             return spec
-        slowest = 0.0
-        for table in self.problem.tables:
-            able = table.duration[table.able]
-            slowest = max(slowest, float(able.sum(axis=1).max(initial=1.0)))
-        return slowest
+        slowest = np.zeros(len(self.problem.tasks), np.int64)
+        for table, options in zip(self.problem.tables, self.problem.options, strict=True):
+            taken = np.where(table.duration < NEVER, table.duration, 0)[options.legal]
+            slowest = np.maximum(slowest, taken.max(axis=0, initial=0))
+        return max(1.0, float(slowest.sum()))
 
     def survivors(
         self, cutoff: Callable[[], float], late: Callable[[], bool]
@@ -105,10 +107,8 @@ class Relaxation:
         """
         problem = self.problem
         rows = [
-            start + np.flatnonzero(options.legal & table.able)
-            for start, options, table in zip(
-                self.starts, problem.options, problem.tables, strict=True
-            )
+            start + np.flatnonzero(options.legal)
+            for start, options in zip(self.starts, problem.options, strict=True)
         ]
         if len(rows) == 1:
             rows.append(np.array([self.nothing]))

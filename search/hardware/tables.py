@@ -24,7 +24,7 @@ from .catalogue import Settings, catalogue
 from .options import Group, Options
 
 #: Layout of the files.
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,9 @@ def _made(
     energy = random.uniform(1, 100, shape) * random.choice([0.2, 1.0], shape)
     fits = (feeder >= 0) & (random.random(shape) < 0.6)
     stay_duration = np.where(fits, (duration * random.uniform(0.3, 1, shape)).astype(int), duration)
-    stay_energy = np.where(fits, energy - random.uniform(0, 60, shape), energy)
+    # What is saved is a part of both tasks' energy.
+    saved = random.uniform(0, 0.8, shape) * energy + random.uniform(0, 0.8) * energy[:, feeder]
+    stay_energy = np.where(fits, energy - saved, energy)
     never = random.random(shape) < unable
     fits &= ~never
     duration[never], energy[never] = NEVER, np.inf

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
+import numba
 import pytest
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from chiploom.search.goals import Costs, Goals, Metric
+from chiploom.search.goals import Goals, Metric
 from chiploom.search.hardware import exact as module
 from chiploom.search.hardware import relaxation as relaxation_module
 from chiploom.search.hardware.exact import (
@@ -19,7 +20,6 @@ from chiploom.search.hardware.exact import (
     ExactHardware,
     all_designs,
     closest,
-    minimising,
 )
 from chiploom.search.hardware.problem import HardwareProblem
 from chiploom.search.hardware.relaxation import Relaxation
@@ -45,6 +45,15 @@ MINIMISED: dict[str, dict[Metric, float]] = {
     "energy and latency": {"energy": 1.0, "latency": 3.0},
     "latency and area": {"latency": 1.0, "area": 1.0},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Dispatch to threads takes longer than what these problems are."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
 
 
 @pytest.fixture
@@ -148,9 +157,7 @@ def test_best_within_specs(
 
 @pytest.mark.parametrize("case", SMALL)
 @pytest.mark.parametrize("metric", ["latency", "energy", "area"])
-def test_just_possible_and_just_not(
-    case: tuple[str, ...], metric: Metric, few_looks: None
-) -> None:
+def test_just_possible_and_just_not(case: tuple[str, ...], metric: Metric, few_looks: None) -> None:
     """The least value of a metric as its spec, and a millionth less."""
     brute = brute_force(*case)
     least = brute.range_of(metric)[0]
@@ -238,9 +245,7 @@ def test_progress_is_told() -> None:
     brute = brute_force("alike", "unet")
     told: list[tuple[str, int, int]] = []
     goals = scaled(brute, "energy and latency", area=0.5)
-    ExactHardware(
-        brute.problem.with_goals(goals), progress=lambda *said: told.append(said)
-    ).solve()
+    ExactHardware(brute.problem.with_goals(goals), progress=lambda *said: told.append(said)).solve()
     assert told
     assert all(phase.endswith("schedules") and 1 <= n <= of for phase, n, of in told)
 
@@ -255,17 +260,12 @@ def test_best_of_invented_problems(data: st.DataObject) -> None:
         patch.setattr(relaxation_module, "MOST", data.draw(st.sampled_from([1, 48])))
         found = solved(brute.problem, goals)
     event("infeasible" if found.infeasible else "feasible")
-    if relaxed_enough(found, brute, goals):
-        assert_best(brute, goals, found)
-
-
-def relaxed_enough(found: Answer, brute: BruteForce, goals: Goals) -> bool:
-    return True
+    assert_best(brute, goals, found)
 
 
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_bounds_bound(data: st.DataObject) -> None:
+def test_bounds_bound_designs(data: st.DataObject) -> None:
     """No bound is above the value of its design, whatever is minimised, required or aimed at."""
     brute = BruteForce.of(drawn(data))
     goals = data.draw(goals_for(brute))
@@ -327,5 +327,5 @@ def drawn(data: st.DataObject) -> HardwareProblem:
         lengths=data.draw(st.sampled_from([(4,), (3, 2), (2, 2, 1), (1,), (5, 1)])),
         options=options,
         alike=alike,
-        unable=data.draw(st.sampled_from([0.0])),
+        unable=data.draw(st.sampled_from([0.0, 0.0, 0.15])),
     )
