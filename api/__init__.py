@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .frontend import load_onnx
     from .frontend.errors import InputError
     from .frontend.graph import LayerGraph
+    from .search.run import co_search
+    from .search.study import Study, open_study
     from .simulator.result import Result
     from .simulator.simulate import simulate
 
@@ -29,9 +31,12 @@ __all__ = [
     "InputError",
     "LayerGraph",
     "Result",
+    "Study",
     "__version__",
+    "co_search",
     "load_onnx",
     "load_spec",
+    "open_study",
     "simulate",
 ]
 
@@ -40,8 +45,11 @@ _HOMES = {
     "InputError": "frontend.errors",
     "LayerGraph": "frontend.graph",
     "Result": "simulator.result",
+    "Study": "search.study",
+    "co_search": "search.run",
     "load_onnx": "frontend",
     "load_spec": "dataflows",
+    "open_study": "search.study",
     "simulate": "simulator.simulate",
 }
 

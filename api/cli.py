@@ -328,7 +328,7 @@ def search(
         except ValueError as error:
             raise InputError(f"--time {time}: {error}") from None
         with search_progress(hidden=quiet) as report:
-            found, ending = co_search(
+            found = co_search(
                 study,
                 db=db,
                 designs=designs,
@@ -341,18 +341,20 @@ def search(
                 report=report,
             )
         with found:
+            ending = found.ending
+            assert ending is not None
             if export is not None:
                 found.export(export)
             if json is not None:
-                output.write(json, output.json_text(tables.study_json(found, ending)))
+                output.write(json, output.json_text(tables.study_json(found)))
             if not (quiet or output.is_stdout(json)):
-                tables.print_study(found, ending, output.console(), top)
-            reached = ending.reached
+                tables.print_study(found, output.console(), top)
+            refusal = "" if ending.reached else tables.refusal(found)
         if ending.interrupted:
             output.complain("interrupted; --resume goes on")
             raise typer.Exit(INTERRUPTED)
-        if not reached:
-            output.complain(tables.refusal(found, ending))
+        if refusal:
+            output.complain(refusal)
             raise typer.Exit(NO)
 
 

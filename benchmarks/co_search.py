@@ -1,6 +1,7 @@
 """How fast a co-search is: designs per second, and what keeping them costs.
 
     python benchmarks/co_search.py [--cache DIR] [--designs 4000] [--json PATH]
+    python benchmarks/co_search.py --loss 30      # costs of the catalogue against the mapper's own
 
 Two networks (the examples' hardware-w1: a ResNet-9 and a U-Net) on two sub-accelerators. Measured
 in one process on one core: designs evaluated with their list schedules, after the layers have been
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from chiploom.search.context import Context, Outcome, Task
+from chiploom.search.hardware.catalogue import catalogue, loss
 from chiploom.search.hardware.descent import sample
 from chiploom.search.hardware.exact import ExactHardware
 from chiploom.search.study import create_study
@@ -74,12 +76,50 @@ def measure(cache: Path | None, count: int) -> dict[str, float]:
     return found
 
 
+def losses(count: int) -> None:
+    """How much the catalogue's costs are above the mapper's own, on random options."""
+    study = load_study(EXAMPLES / "hardware-w1.yaml")
+    context = Context(study)
+    options = context.tables()[0].options
+    networks = context.networks([next(n.space.choices()) for n in study.networks])
+    nests = {
+        layer.nest: layer for graph in context.graphs(networks) for layer in graph.compute_layers
+    }
+    layers = list(nests.values())[::4]
+    random = np.random.default_rng(0)
+    for group in options.groups:
+        found = []
+        begun, anchors = time.process_time(), 0
+        for layer in layers:
+            known = catalogue(layer, group, study.settings)
+            anchors += known.anchors
+            rows = random.choice(len(group.options), count, replace=False)
+            found.append((known, layer, rows))
+        seconds = (time.process_time() - begun) / len(layers)
+        table = np.concatenate(
+            [loss(layer, group, known, study.settings, rows) for known, layer, rows in found]
+        )
+        shown = ", ".join(
+            f"{p} %: {v:+.2%}"
+            for p, v in zip((50, 90, 95, 100), np.percentile(table, (50, 90, 95, 100)), strict=True)
+        )
+        print(
+            f"{group.rates.sub.template:16s} {len(group.options)} options, {seconds:.1f} CPU-s and "
+            f"{anchors / len(layers):.0f} anchors a layer; EDP above the mapper's, mean "
+            f"{table.mean():+.2%}, percentiles {shown}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--designs", type=int, default=4000)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--loss", type=int, help="options a layer, to compare with the mapper")
     options = parser.parse_args()
+    if options.loss:
+        losses(options.loss)
+        return
     found = measure(options.cache, options.designs)
     for name, value in found.items():
         print(f"{name:24s} {value:,.4g}")

@@ -99,27 +99,26 @@ def one(options: argparse.Namespace, name: str, seed: int) -> list[object]:
         seconds=options.seconds if name == "exact" else None,
         trials=None if name == "exact" else TRIALS.get(name, OTHERS),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        study, ending = co_search(
-            file, db=Path(folder) / "study.db", cache=options.cache, workers=options.workers
-        )
-        with study:
-            best, met = study.best, True
-            if best is None:  # the one with the least penalty, of the most accurate networks
-                met = False
-                known = [d for d in study.store.all() if d.accuracy is not None]
-                pool = known or study.store.all()
-                best = min(pool, key=lambda d: (d.penalty, -(d.accuracy or 0.0), d.number))
-            value = file.goals.value(best_costs(best))
-            row = [
-                options.study, name, seed, int(met), best.accuracy, best.cycles, best.energy_pj,
-                best.area_mm2, value, study.store.count(), len(study.told()),
-                round(study.seconds, 1), int(ending.proven),
-            ]  # fmt: skip
-            print(*row, json.loads(best.networks), flush=True)
-            for note in ending.notes:
-                print("   ", note, flush=True)
-            return row
+    with tempfile.TemporaryDirectory() as folder, co_search(
+        file, db=Path(folder) / "study.db", cache=options.cache, workers=options.workers
+    ) as study:
+        ending = study.ending
+        best, met = study.best, True
+        if best is None:  # the one with the least penalty, of the most accurate networks
+            met = False
+            known = [d for d in study.store.all() if d.accuracy is not None]
+            pool = known or study.store.all()
+            best = min(pool, key=lambda d: (d.penalty, -(d.accuracy or 0.0), d.number))
+        value = file.goals.value(best_costs(best))
+        row = [
+            options.study, name, seed, int(met), best.accuracy, best.cycles, best.energy_pj,
+            best.area_mm2, value, study.store.count(), len(study.told()),
+            round(study.seconds, 1), int(ending.proven),
+        ]  # fmt: skip
+        print(*row, json.loads(best.networks), flush=True)
+        for note in ending.notes:
+            print("   ", note, flush=True)
+        return row
 
 
 def best_costs(design):  # type: ignore[no-untyped-def]

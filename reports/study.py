@@ -11,8 +11,8 @@ from rich.text import Text
 
 from ..search.designs import EvaluatedDesign
 from ..search.goals import UNITS, Metric
-from ..search.run import Ending, Progress
-from ..search.study import Study
+from ..search.run import Progress
+from ..search.study import Ending, Study
 from .grid import Column, Grid, Row
 from .notes import note_block
 from .text import printable
@@ -45,7 +45,7 @@ def _headline(design: EvaluatedDesign) -> str:
     )
 
 
-def print_study(study: Study, ending: Ending, console: Console, top: int) -> None:
+def print_study(study: Study, console: Console, top: int) -> None:
     """Heading, specs, the Pareto front, the best design in full, and notes."""
     file = study.file
     console.print(Text(printable(file.path.stem), style="bold"))
@@ -66,7 +66,7 @@ def print_study(study: Study, ending: Ending, console: Console, top: int) -> Non
         console.print()
         for line in _details(study, best):
             console.print(Text(line))
-    for note in note_block("Notes", [printable(note) for note in _notes(study, ending)]):
+    for note in note_block("Notes", [printable(note) for note in _notes(study)]):
         console.print(note)
 
 
@@ -150,7 +150,8 @@ def shown_metric(metric: Metric, value: float) -> str:
             return f"{value:.4g} mm²"
 
 
-def _notes(study: Study, ending: Ending) -> Iterator[str]:
+def _notes(study: Study) -> Iterator[str]:
+    ending = _ending(study)
     if ending.proven:
         yield "proven: no networks of the study are more accurate within the specs, and no " \
               "hardware is better for these"  # fmt: skip
@@ -164,8 +165,14 @@ def _notes(study: Study, ending: Ending) -> Iterator[str]:
     )
 
 
-def refusal(study: Study, ending: Ending) -> str:
+def _ending(study: Study) -> Ending:
+    """Of the run; of a study that was only opened, what it has come to."""
+    return study.ending or Ending(study.best is not None)
+
+
+def refusal(study: Study) -> str:
     """Why there is no design, for the message of a search that found none."""
+    ending = _ending(study)
     what = "no design meets the specs" if ending.infeasible else (
         "found no design that meets the specs; none is proven not to exist"
     )  # fmt: skip
@@ -182,9 +189,9 @@ def refusal(study: Study, ending: Ending) -> str:
     return "\n".join([*lines, *(note for note in ending.notes if "ran out" in note)])
 
 
-def study_json(study: Study, ending: Ending) -> dict[str, Any]:
+def study_json(study: Study) -> dict[str, Any]:
     """The versioned form of a study's answers; costs in cycles, pJ, mm²."""
-    best = study.best
+    best, ending = study.best, _ending(study)
     return {
         "schema": SCHEMA,
         "study": str(study.file.path),
@@ -202,7 +209,7 @@ def study_json(study: Study, ending: Ending) -> dict[str, Any]:
             {"metric": metric, "spec": spec, "least": least}
             for metric, spec, least in ending.unreachable
         ],
-        "notes": list(_notes(study, ending)),
+        "notes": list(_notes(study)),
         "best": None if best is None else design_json(best),
         "front": [design_json(design) for design in study.front()],
         "hypervolume": [list(point) for point in study.hypervolume()],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -67,12 +69,19 @@ _context: Context | None = None
 
 def begin_worker(text: str, file: str, base: Path, folder: Path) -> None:
     """Make this process's context. One thread each: the processes share the cores."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends the search
+    threading.Thread(target=_follow, daemon=True).start()
     os.environ["NUMBA_NUM_THREADS"] = "1"
     global _context
     _context = Context(parse_study(text, file, base), folder)
+
+
+def _follow() -> None:
+    """End with the main process, however that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def worker_context() -> Context:

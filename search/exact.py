@@ -156,6 +156,11 @@ class ExactStudy:
 
     def run(self) -> None:
         """Until the optimum is proven, or time is up."""
+        if self.study.file.options:
+            raise InputError(
+                f"{self.study.file.path}: options: strategy exact has no option "
+                f"{', '.join(sorted(self.study.file.options))}; expected none"
+            )
         found = [candidates(network) for network in self.study.file.networks]
         lists = [one for one in found if one is not None]
         if len(lists) < len(found):
@@ -179,13 +184,14 @@ class ExactStudy:
 
     # -- networks ----------------------------------------------------------------------------
     def _search(self, lists: list[Candidates]) -> None:
-        bounds = self._bounds(lists)
+        bounds, every = self._bounds(lists), lists
         if bounds is not None:
             lists, rows = self._possible(lists, bounds)
         else:
             rows = [list(range(len(one.keys))) for one in lists]
         if not all(len(one.keys) for one in lists):
             self.infeasible = True
+            self._explain(every)
             return
         self._descend(lists, rows, bounds)
 

@@ -19,9 +19,8 @@ from .context import Task
 from .designs import EvaluatedDesign
 from .engines import Engine, Here, Processes, Ray
 from .exact import ExactStudy
-from .goals import Metric
 from .strategies import STRATEGIES, Strategy
-from .study import Study, create_study, open_study
+from .study import Ending, Study, create_study, open_study
 from .study_file import StudyFile, load_study
 from .verify import verify
 
@@ -57,28 +56,6 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended.
-
-    Attributes:
-        reached: a design that meets the specs is known.
-        interrupted: by Ctrl-C.
-        unreachable: no design meets the specs, proven: metric, spec, and the least value that is
-            proven possible within the other specs; empty where none is out of reach alone.
-        infeasible: no design meets the specs, proven.
-        proven: the best design is proven to be the best, by strategy `exact`.
-        notes: what the user should know.
-    """
-
-    reached: bool
-    interrupted: bool = False
-    unreachable: tuple[tuple[Metric, float, float], ...] = ()
-    infeasible: bool = False
-    proven: bool = False
-    notes: tuple[str, ...] = ()
-
-
 def co_search(
     study: StudyFile | str | os.PathLike[str],
     *,
@@ -91,7 +68,7 @@ def co_search(
     ray: str | None = None,
     cache: str | os.PathLike[str] | None = None,
     report: Report | None = None,
-) -> tuple[Study, Ending]:
+) -> Study:
     """Search networks and hardware together.
 
     Args:
@@ -107,7 +84,7 @@ def co_search(
         report: called after every round.
 
     Returns:
-        The study, open, and how the run ended.
+        The study, open; `ending` says how the run ended.
 
     Raises:
         InputError: something given cannot be used.
@@ -124,7 +101,14 @@ def co_search(
     folder = Path(cache) if cache is not None else _tables(place)
     opened.context.folder = folder
     runner = _Runner(opened, workers, trials, seconds, ray, folder, report)
-    return opened, runner.run()
+    try:
+        opened.ending = runner.run()
+    except InputError:
+        opened.close()
+        if not resume:
+            opened.discard()
+        raise
+    return opened
 
 
 def _tables(place: str) -> Path | None:
@@ -198,6 +182,7 @@ class _Runner:
         count = self.file.batch
         if self.most is not None:
             count = min(count, self.most - told)
+        count = strategy.at_once(told, count)
         asked: list[tuple[Trial, Task]] = []
         for place in range(count):
             number = told + place

@@ -12,6 +12,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from ..frontend.graph import LayerGraph
 from . import answers
 from .context import Context, Networks, Outcome
 from .designs import DesignStore, EvaluatedDesign, canonical_json
-from .goals import Costs
+from .goals import Costs, Metric
 from .hardware.space import Design
 from .spaces.space import Choice, Value
 from .study_file import StudyFile, parse_study
@@ -39,6 +40,28 @@ DESIGNS: Final = ".designs.db"
 _OPEN: Final = (TrialState.RUNNING, TrialState.WAITING)
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        reached: a design that meets the specs is known.
+        interrupted: by Ctrl-C.
+        unreachable: no design meets the specs, proven: metric, spec, and the least value that is
+            proven possible within the other specs; empty where none is out of reach alone.
+        infeasible: no design meets the specs, proven.
+        proven: the best design is proven to be the best, by strategy `exact`.
+        notes: what the user should know.
+    """
+
+    reached: bool
+    interrupted: bool = False
+    unreachable: tuple[tuple[Metric, float, float], ...] = ()
+    infeasible: bool = False
+    proven: bool = False
+    notes: tuple[str, ...] = ()
+
+
 class Study:
     """A search that is under way or has ended.
 
@@ -46,12 +69,14 @@ class Study:
         file: what is searched. path: SQLite file of trials, or another storage's URL.
         store: of designs.
         begun: seconds that earlier runs took.
+        ending: of the last run in this process, None before.
     """
 
     def __init__(self, file: StudyFile, path: str, store: DesignStore, trials: optuna.Study):
         self.file, self.path, self.store, self.trials = file, path, store, trials
         self.context = Context(file, None)
         self.begun = float(store.meta("seconds") or 0.0)
+        self.ending: Ending | None = None
         self._start = time.perf_counter()
 
     @property
@@ -199,9 +224,11 @@ class Study:
         return min(known, key=rank, default=None)
 
     def front(self, objectives: Sequence[str] | None = None) -> list[EvaluatedDesign]:
-        """Designs that meet the specs and that no other one beats in all objectives."""
+        """Designs that meet the specs, were not refused when they were checked, and that no other
+        one beats in all objectives."""
         wanted = self.file.objectives if objectives is None else objectives
-        return answers.pareto_front(self.store.all(), list(wanted))
+        stand = [design for design in self.store.all() if design.checked_ok is not False]
+        return answers.pareto_front(stand, list(wanted))
 
     def hypervolume(
         self, objectives: Sequence[str] | None = None
@@ -228,6 +255,15 @@ class Study:
     def close(self) -> None:
         self.store.put_meta("seconds", repr(self.seconds))
         self.store.close()
+
+    def discard(self) -> None:
+        """Remove the files of a closed study in which nothing was told, so that it can begin anew
+        once the study file is corrected."""
+        if self.told():
+            return
+        for file in (self.store.path, _as_file(self.path)):
+            if file is not None:
+                file.unlink(missing_ok=True)
 
     def __enter__(self) -> Study:
         return self

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ...simulator.errors import InfeasibleError, OutOfTimeError
+from ...simulator.errors import InfeasibleError, NoMappingError, OutOfTimeError
 from ...simulator.scheduling.exact import exact as exact_schedule
 from ...simulator.scheduling.instance import Goal, Schedule
 from ..goals import METRICS, Costs, Goals, Metric
@@ -121,7 +121,8 @@ class ExactHardware:
                 return self._answer(math.inf if never else 0.0, infeasible=never)
         if feasible_only:
             return self._answer(0.0)
-        return self._answer(self._prove(self.goals, self._cutoff, self._schedule))
+        bound = self._prove(self.goals, self._cutoff, self._schedule)
+        return self._answer(bound, infeasible=math.isinf(bound) and self.best is None)
 
     # -- what is known -----------------------------------------------------------------------
     def _look(self, design: Design) -> Costs | None:
@@ -265,7 +266,7 @@ class ExactHardware:
                 cycle_price=price,
                 seconds=min(SCHEDULE, max(0.1, self.until - time.perf_counter())),
             )
-        except InfeasibleError:
+        except (InfeasibleError, NoMappingError):
             return math.inf
         except OutOfTimeError:
             return 0.0

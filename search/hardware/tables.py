@@ -19,6 +19,7 @@ import numpy as np
 
 from ...frontend.graph import ComputeLayer, Layer, LayerGraph
 from ...simulator.cache import mapper_version
+from ...simulator.rates import structure
 from ...simulator.variants import NEVER, VariantCosts, nest_costs, streamed_costs
 from .catalogue import Settings, catalogue
 from .options import Group, Options
@@ -114,7 +115,7 @@ class CostTables:
 def _group_key(group: Group, settings: Settings) -> bytes:
     """What the costs of any layer on a group follow from."""
     digest = hashlib.sha256(mapper_version() + repr((LAYOUT, settings)).encode())
-    digest.update(repr(group.rates.sub.precision).encode())
+    digest.update(repr(structure(group.rates.sub)).encode())
     for name in group.rates.__dataclass_fields__:
         if name != "sub":
             digest.update(np.ascontiguousarray(getattr(group.rates, name)).tobytes())

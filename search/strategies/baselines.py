@@ -52,6 +52,10 @@ class NasThenAsic(Strategy):
             )
         return Task(trial, self.keys(choices), "none", accuracy="always")
 
+    def at_once(self, trial: int, count: int) -> int:
+        """The last trial waits for all others: one of them may be the most accurate."""
+        return count if self.most is None else max(1, min(count, self.most - 1 - trial))
+
     def told(self, outcome: Outcome) -> None:
         self._learn(outcome.accuracy, outcome.task.networks)
 

@@ -57,6 +57,10 @@ class Strategy(ABC):
             choices: of networks, where Optuna sampled them.
         """
 
+    def at_once(self, trial: int, count: int) -> int:
+        """How many trials from this one on, of `count`, can be proposed before any is told."""
+        return count
+
     def told(self, outcome: Outcome) -> None:  # noqa: B027
         """Learn from an outcome; outcomes are told in the order of trials."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numba
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from chiploom.search.hardware.exact import (
     all_designs,
     closest,
 )
-from chiploom.search.hardware.problem import HardwareProblem
+from chiploom.search.hardware.problem import HardwareProblem, TaskTable
 from chiploom.search.hardware.relaxation import Relaxation
 from chiploom.search.hardware.space import Design
 from chiploom.simulator.scheduling.exact import exact as exact_schedule
@@ -31,12 +32,13 @@ from .hardware_problems import BruteForce, brute_force, front, goals_for, invent
 #: Space and networks.
 CASES = [
     ("alike", "unet"),
-    ("alike", "resnet", "flat"),
     ("not alike", "flat", "wide"),
     ("one", "unet"),
     ("three", "flat", "wide"),
 ]
-SMALL = [case for case in CASES if "resnet" not in case]
+#: 13 tasks take brute force seconds.
+LARGE = ("alike", "resnet", "flat")
+ALL = [*CASES, pytest.param(LARGE, marks=pytest.mark.slow)]
 MINIMISED: dict[str, dict[Metric, float]] = {
     "energy": {"energy": 1.0},
     "latency": {"latency": 1.0},
@@ -101,7 +103,7 @@ def scaled(brute: BruteForce, name: str, **specs: float) -> Goals:
 
 
 # -- brute force itself ----------------------------------------------------------------------------
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 def test_brute_force_schedules_as_well_as_constraint_programming(case: tuple[str, ...]) -> None:
     brute = brute_force(*case)
     designs = list(brute.fronts)
@@ -127,14 +129,14 @@ def test_fronts_have_nothing_twice_and_nothing_beaten() -> None:
 
 
 # -- the search ------------------------------------------------------------------------------------
-@pytest.mark.parametrize("case", SMALL)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", MINIMISED)
 def test_best_without_specs(case: tuple[str, ...], name: str, few_looks: None) -> None:
     brute = brute_force(*case)
     assert_best(brute, goals := scaled(brute, name), solved(brute.problem, goals))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 @pytest.mark.parametrize(
     ("name", "specs"),
     [
@@ -155,7 +157,7 @@ def test_best_within_specs(
     assert_best(brute, goals := scaled(brute, name, **specs), solved(brute.problem, goals))
 
 
-@pytest.mark.parametrize("case", SMALL)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("metric", ["latency", "energy", "area"])
 def test_just_possible_and_just_not(case: tuple[str, ...], metric: Metric, few_looks: None) -> None:
     """The least value of a metric as its spec, and a millionth less."""
@@ -167,7 +169,7 @@ def test_just_possible_and_just_not(case: tuple[str, ...], metric: Metric, few_l
         assert_best(brute, goals, solved(brute.problem, goals))
 
 
-@pytest.mark.parametrize("case", SMALL)
+@pytest.mark.parametrize("case", CASES)
 def test_specs_that_exclude_each_other(case: tuple[str, ...], few_looks: None) -> None:
     """Each alone is possible, all together are not; what is closest is what brute force says."""
     brute = brute_force(*case)
@@ -250,20 +252,25 @@ def test_progress_is_told() -> None:
     assert all(phase.endswith("schedules") and 1 <= n <= of for phase, n, of in told)
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_best_of_invented_problems(data: st.DataObject) -> None:
     brute = BruteForce.of(drawn(data))
     goals = data.draw(goals_for(brute))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LOOKS", data.draw(st.sampled_from([1, 5, 200])))
-        patch.setattr(relaxation_module, "MOST", data.draw(st.sampled_from([1, 48])))
+        most = data.draw(st.sampled_from([1, 48, 48]))
+        patch.setattr(relaxation_module, "MOST", most)
         found = solved(brute.problem, goals)
     event("infeasible" if found.infeasible else "feasible")
-    assert_best(brute, goals, found)
+    best = brute.best(goals)
+    if most > 1 or found.optimal or found.infeasible:
+        assert_best(brute, goals, found)
+    else:  # where lists are short, something may stay open, which the answer says
+        assert found.lower_bound <= best * (1 + 1e-9) <= found.value * (1 + 2e-9)
 
 
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_bounds_bound_designs(data: st.DataObject) -> None:
     """No bound is above the value of its design, whatever is minimised, required or aimed at."""
@@ -272,7 +279,7 @@ def test_bounds_bound_designs(data: st.DataObject) -> None:
     assert_bounds(brute, goals, data)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_bounds_bound_real_designs(case: tuple[str, ...], data: st.DataObject) -> None:
@@ -329,3 +336,35 @@ def drawn(data: st.DataObject) -> HardwareProblem:
         alike=alike,
         unable=data.draw(st.sampled_from([0.0, 0.0, 0.15])),
     )
+
+
+def test_a_schedule_may_take_longer_than_all_layers_on_one_array() -> None:
+    """Each layer is cheap where it is slow: the best makespan is 200, on either array it is 110."""
+    problem = invented(0, lengths=(2,), options=(1, 1))
+    problem.space = replace(problem.space, pes_total=None)
+    problem.options = tuple(replace(o, bandwidth=np.array([1.0])) for o in problem.options)
+    problem.edges, problem.feeder = np.array([[0, 1]]), np.array([-1, -1])
+    tables = []
+    for cycles, energy in (([100, 10], [1.0, 1000.0]), ([10, 100], [1000.0, 1.0])):
+        duration, joule = np.array([cycles]), np.array([energy])
+        never = np.zeros((1, 2), np.uint8)
+        tables.append(TaskTable(duration, joule, duration, joule, never, np.array([True])))
+    problem.tables = tuple(tables)
+    problem.options = tuple(replace(o, leakage=np.zeros(1)) for o in problem.options)
+    brute = BruteForce.of(problem)
+    design = Design(0, (0, 0))
+    assert (200, 2.0) in brute.fronts[design]
+    for cutoff in (1.0, 2.1, 2.5, 10.0, 1e4, math.inf):
+        assert Relaxation(problem, Goals()).bound(design, cutoff) <= 2
+    assert_best(brute, Goals(), solved(problem, Goals()))
+
+
+@pytest.mark.parametrize("specs", [{}, {"energy": 1e9}])
+def test_without_an_allowed_design_none_meets_the_specs(
+    specs: dict[Metric, float], few_looks: None
+) -> None:
+    problem = invented(1, lengths=(2,), options=(2, 2))
+    problem.space = replace(problem.space, pes_total=1)
+    found = solved(problem, Goals(specs))
+    assert found.infeasible
+    assert found.design is None
