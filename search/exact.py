@@ -5,8 +5,9 @@ networks are taken in the order of their accuracy, the most accurate first. Boun
 those that are out of reach (`network_bounds`), the exact hardware search the others; the first one
 for which it finds a design is the optimum. Its hardware is then minimised to proven optimality.
 
-Where time runs out before that, the best combination known to be feasible is the answer, and the
-accuracy of the first one that was not ruled out bounds what could be reached.
+Of spaces of more than `BOUNDED` networks only some are looked at; what the others could reach
+bounds the answer. Where time runs out before that, the best combination known to be feasible is the
+answer, and the accuracy of the first one that was not ruled out bounds what could be reached.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from .evaluators import Evaluator, PredictorEvaluator, TableEvaluator
 from .goals import Goals, Metric
 from .hardware.exact import Answer, ExactHardware, closest
 from .network_bounds import NetworkBounds
-from .spaces.space import ChoiceError, Space
+from .spaces.space import Choice, ChoiceError, Space
 from .study import Study
 from .study_accuracy import WholeSpaceEvaluator
 from .study_file import NetworkStudy
@@ -41,7 +42,9 @@ from .verify import check
 Reals = npt.NDArray[np.float64]
 
 #: Networks of one task at most whose accuracies are all told in advance.
-MOST: Final = 200_000
+MOST: Final = 1_000_000
+#: Networks of one task at most whose layers are all bounded; of more, some are left out.
+BOUNDED: Final = 8_000
 #: Share of the time that the proof of the final hardware may take.
 FINAL: Final = 0.3
 #: Seconds that one feasibility question may take.
@@ -60,10 +63,12 @@ class Candidates:
 
     Attributes:
         keys: of the choices. accuracy: (keys,), weighted.
+        dropped: the largest accuracy of a network that was left out, weighted.
     """
 
     keys: tuple[str, ...]
     accuracy: Reals
+    dropped: float = -np.inf
 
 
 def candidates(network: NetworkStudy) -> Candidates | None:
@@ -80,8 +85,13 @@ def candidates(network: NetworkStudy) -> Candidates | None:
         accuracy = np.array([inner.entries[key].accuracy for key in keys])
     elif isinstance(inner, PredictorEvaluator):
         choices = list(space.choices())
-        keys = [space.encode(choice) for choice in choices]
         accuracy = np.clip(inner.predict(whole, choices)[0], 0, 1)
+        if len(choices) > BOUNDED:
+            kept = _thinned(space, choices, accuracy)
+            gone = np.delete(accuracy, kept)
+            keys = [space.encode(choices[n]) for n in kept]
+            return _sorted(network, keys, accuracy[kept], float(gone.max()))
+        keys = [space.encode(choice) for choice in choices]
     else:
         return None
     if not keys:
@@ -89,8 +99,33 @@ def candidates(network: NetworkStudy) -> Candidates | None:
             f"network {network.name}: expected accuracies of networks that the study allows, found "
             "none in the table"
         )
+    return _sorted(network, keys, accuracy)
+
+
+def _sorted(
+    network: NetworkStudy, keys: Sequence[str], accuracy: Reals, dropped: float = -np.inf
+) -> Candidates:
     order = np.lexsort((np.array(keys), -accuracy))
-    return Candidates(tuple(keys[n] for n in order), network.weight * accuracy[order])
+    return Candidates(
+        tuple(keys[n] for n in order), network.weight * accuracy[order], network.weight * dropped
+    )
+
+
+def _thinned(space: Space, choices: Sequence[Choice], accuracy: Reals) -> npt.NDArray[np.intp]:
+    """Numbers of `BOUNDED` choices: half of them the most accurate; the others, of every level of
+    accuracy, those of the smallest values, which as a rule cost least."""
+    ordered = [p for p in space.parameters if p.kind == "ordered"]
+    size = np.array(
+        [sum(p.values.index(c[p.name]) for p in ordered if p.name in c) for c in choices]
+    )
+    best = np.lexsort((size, -accuracy))
+    kept = set(best[: BOUNDED // 2].tolist())
+    levels = np.digitize(accuracy, np.quantile(accuracy, np.linspace(0, 1, 101)[1:-1]))
+    for level in range(100):
+        mine = np.flatnonzero(levels == level)
+        smallest = mine[np.argsort(size[mine], kind="stable")]
+        kept.update(smallest[: BOUNDED // 200].tolist())
+    return np.array(sorted(kept))
 
 
 def _inside(evaluator: Evaluator, space: Space) -> tuple[Evaluator, Space]:
@@ -149,6 +184,7 @@ class ExactStudy:
         self.proven = self.infeasible = False
         self.unreachable: tuple[tuple[Metric, float, float], ...] = ()
         self.notes: list[str] = []
+        self.dropped = -np.inf  # no combination with a network that was left out is above this
 
     def left(self) -> float:
         """Seconds."""
@@ -163,6 +199,11 @@ class ExactStudy:
             )
         found = [candidates(network) for network in self.study.file.networks]
         lists = [one for one in found if one is not None]
+        self.dropped = max(
+            (one.dropped + sum(float(o.accuracy[0]) for o in lists if o is not one)
+             for one in lists),
+            default=-np.inf,
+        )  # fmt: skip
         if len(lists) < len(found):
             names = [
                 network.name
@@ -206,6 +247,8 @@ class ExactStudy:
         stands = False
         for accuracy, places in in_order([one.accuracy for one in lists]):
             networks = _keys(lists, places)
+            if accuracy < self.dropped and open_ is None:
+                open_ = self.dropped  # of networks that were left out
             if time.perf_counter() > until:
                 open_ = accuracy if open_ is None else open_
                 break
@@ -244,8 +287,7 @@ class ExactStudy:
         if open_ is not None:
             self.proven = False
             self.notes.append(
-                "not proven best: networks of an accuracy of up to "
-                f"{open_:.4f} are not ruled out; time ran out"
+                f"not proven best: networks of an accuracy of up to {open_:.4f} are not ruled out"
             )
         elif not stands and not refused:
             self.infeasible = True
@@ -279,7 +321,8 @@ class ExactStudy:
         left, rows = [], []
         for place, one in enumerate(lists):
             kept = np.flatnonzero(bounds.alone(place))
-            left.append(Candidates(tuple(one.keys[n] for n in kept), one.accuracy[kept]))
+            keys = tuple(one.keys[n] for n in kept)
+            left.append(Candidates(keys, one.accuracy[kept], one.dropped))
             rows.append(kept.tolist())
             self.notes.append(
                 f"{self.study.file.networks[place].name}: {len(kept)} of {len(one.keys)} networks "
