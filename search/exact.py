@@ -1,9 +1,10 @@
 """Strategy `exact`: the most accurate networks that meet the specs on some hardware, proven.
 
 Where accuracies can be told for all networks in advance (tables, predictors), combinations of
-networks are taken in the order of their accuracy, the most accurate first. Bounds rule out most of
-those that are out of reach (`network_bounds`), the exact hardware search the others; the first one
-for which it finds a design is the optimum. Its hardware is then minimised to proven optimality.
+networks are taken in the order of their accuracy, the most accurate first. Bounds on every single
+design rule out most of those that are out of reach (`reach`), the exact hardware search the others;
+the first one for which it finds a design is the optimum. Its hardware is then minimised to proven
+optimality.
 
 Of spaces of more than `BOUNDED` networks only some are looked at; what the others could reach
 bounds the answer. Where time runs out before that, the best combination known to be feasible is the
@@ -13,6 +14,7 @@ answer, and the accuracy of the first one that was not ruled out bounds what cou
 from __future__ import annotations
 
 import heapq
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -32,7 +34,8 @@ from .engines import begin_worker, worker_context
 from .evaluators import Evaluator, PredictorEvaluator, TableEvaluator
 from .goals import Goals, Metric
 from .hardware.exact import Answer, ExactHardware, closest
-from .network_bounds import NetworkBounds
+from .hardware.tables import LayerKey
+from .reach import Reach
 from .spaces.space import Choice, ChoiceError, Space
 from .study import Study
 from .study_accuracy import WholeSpaceEvaluator
@@ -49,6 +52,13 @@ BOUNDED: Final = 8_000
 FINAL: Final = 0.3
 #: Seconds that one feasibility question may take.
 QUESTION: Final = 60.0
+#: Designs that are looked at in one go, and of them those whose networks are tried.
+SAMPLED: Final = 2_000
+TRIED: Final = 100
+#: How far within the specs the bounds of what is tried are, round by round.
+CLOSER: Final = (0.9, 0.95, 0.97, 0.98, 0.99, 1.0)
+#: Combinations within reach of one design that are listed at most.
+MOST_OF_ONE: Final = 100_000
 #: Times that specs are tightened for a design that misses them when executed.
 ATTEMPTS: Final = 4
 #: Seconds where the study sets none.
@@ -142,6 +152,12 @@ def _is_choice(space: Space, key: str) -> bool:
     return True
 
 
+def is_chain(graph: LayerGraph) -> bool:
+    """Whether every layer depends on the one before it."""
+    names = [layer.name for layer in graph.layers]
+    return all(graph.dag.has_edge(a, b) for a, b in itertools.pairwise(names))
+
+
 def in_order(values: Sequence[Reals]) -> Iterator[tuple[float, tuple[int, ...]]]:
     """Every combination of places, the largest sum of values first; each list falls."""
     start = tuple(0 for _ in values)
@@ -225,27 +241,18 @@ class ExactStudy:
 
     # -- networks ----------------------------------------------------------------------------
     def _search(self, lists: list[Candidates]) -> None:
-        bounds, every = self._bounds(lists), lists
-        if bounds is not None:
-            lists, rows = self._possible(lists, bounds)
-        else:
-            rows = [list(range(len(one.keys))) for one in lists]
-        if not all(len(one.keys) for one in lists):
-            self.infeasible = True
-            self._explain(every)
-            return
-        self._descend(lists, rows, bounds)
-
-    def _descend(
-        self, lists: list[Candidates], rows: list[list[int]], bounds: NetworkBounds | None
-    ) -> None:
-        """Down the order of accuracies to the first combination that stands."""
-        incumbent = self._incumbent(lists, rows, bounds)
+        """The most accurate combination that stands, and what is proven of the others."""
+        reach = self._reach(lists)
+        incumbent = None if reach is None else self._incumbent(lists, reach)
         until = self.until - (FINAL * self.seconds if incumbent is not None else 0.0)
-        tested = ruled = refused = 0
+        if reach is None:
+            combinations = in_order([one.accuracy for one in lists])
+        else:
+            combinations = self._within_reach(reach, incumbent)
+        tested = refused = 0
         open_: float | None = None  # accuracy from which on the proof has a hole
         stands = False
-        for accuracy, places in in_order([one.accuracy for one in lists]):
+        for accuracy, places in combinations:
             networks = _keys(lists, places)
             if accuracy < self.dropped and open_ is None:
                 open_ = self.dropped  # of networks that were left out
@@ -253,27 +260,124 @@ class ExactStudy:
                 open_ = accuracy if open_ is None else open_
                 break
             tested += 1
-            numbers = [row[p] for row, p in zip(rows, places, strict=True)]
-            if bounds is not None and not bounds.possible(numbers):
-                ruled += 1
-                continue
-            if incumbent is None or networks != incumbent[1]:
+            self.say(f"{tested} combinations tested")
+            if incumbent is None or networks != _keys(lists, incumbent[1]):
                 answer = self._feasible(networks)
                 if answer.design is None:
                     if not answer.infeasible and open_ is None:
                         open_ = accuracy
-                    self.say(f"{tested} combinations tested, {ruled} ruled out by bounds alone")
                     continue
             stands = self._finish(networks, self.left())
             if stands:
                 break
             refused += 1
         if not stands and incumbent is not None and open_ is not None:
-            stands = self._finish(incumbent[1], self.left())
-        self.notes.append(
-            f"{tested} combinations of networks tested, {ruled} of them ruled out by bounds alone"
-        )
+            stands = self._finish(_keys(lists, incumbent[1]), self.left())
+        self.notes.append(f"{tested} combinations of networks tested on all designs")
         self._conclude(stands, open_, refused, lists)
+
+    def _reach(self, lists: list[Candidates]) -> Reach | None:
+        """None where it says nothing: other specs alone, many machines, many networks, or chips."""
+        specs, hardware = self.study.file.goals.specs, self.study.file.hardware
+        few = len(hardware.subs) <= 2 and len(lists) <= 2 and hardware.chips == 1
+        if not few or not {"latency", "energy"} & set(specs):
+            return None
+        self.say("layers of all networks")
+        numbers: dict[LayerKey, int] = {}
+        examples: list[tuple[Layer, LayerGraph]] = []
+        jobs: list[tuple[int, str, Layer, LayerGraph]] = []
+        networks, chains = [], []
+        for place, one in enumerate(lists):
+            mine, chain = [], True
+            for key, graph in zip(one.keys, self._graphs(place, one.keys), strict=True):
+                layers = []
+                for layer in graph.layers:
+                    mark = LayerKey.of(layer, graph)
+                    if mark not in numbers:
+                        numbers[mark] = len(examples)
+                        examples.append((layer, graph))
+                        jobs.append((place, key, layer, graph))
+                    layers.append(numbers[mark])
+                chain &= is_chain(graph)
+                mine.append(layers)
+            networks.append(mine)
+            chains.append(chain)
+        self._cost(jobs)
+        return Reach(
+            hardware,
+            self.context.tables(),
+            self.study.file.goals,
+            examples,
+            networks,
+            chains,
+            [one.accuracy for one in lists],
+        )
+
+    def _graphs(self, place: int, keys: Sequence[str]) -> Iterator[LayerGraph]:
+        space = self.study.file.networks[place].space
+        for key in keys:
+            yield space.build(space.decode(key))
+
+    def _incumbent(
+        self, lists: list[Candidates], reach: Reach
+    ) -> tuple[float, tuple[int, ...]] | None:
+        """The most accurate combination found to meet the specs: on random designs, those that
+        are well within reach, and in later rounds those just within, above the best so far."""
+        random = np.random.default_rng(self.study.file.seed)
+        best: tuple[float, tuple[int, ...]] | None = None
+        for limit in CLOSER:
+            self.say("a first combination" if best is None else f"{best[0]:.4f} is reached")
+            count = min(SAMPLED, len(reach.first))
+            rows = random.choice(len(reach.first), count, replace=False)
+            known = -np.inf if best is None else best[0]
+            found, chosen = reach.best(known, limit, rows)
+            for number in np.argsort(-found, kind="stable")[:TRIED]:
+                known = -np.inf if best is None else best[0]
+                if not np.isfinite(found[number]) or found[number] <= known:
+                    break
+                places = tuple(chosen[number].tolist())[: len(lists)]
+                problem = self.context.problem(_keys(lists, places))
+                costs = problem.evaluate(reach.design(int(rows[number])))
+                if costs is not None and self.study.file.goals.met(costs):
+                    best = float(found[number]), places
+        return best
+
+    def _within_reach(
+        self, reach: Reach, incumbent: tuple[float, tuple[int, ...]] | None
+    ) -> Iterator[tuple[float, tuple[int, ...]]]:
+        """Combinations that some design has within reach, the most accurate first, each once; the
+        incumbent last, since what is less accurate does not matter."""
+        threshold = -np.inf if incumbent is None else incumbent[0]
+        count = len(self.study.file.networks)
+        heap: list[tuple[float, int]] = []
+        for at in range(0, len(reach.first), SAMPLED):
+            self.say(f"bounds of {at} of {len(reach.first)} designs")
+            rows = np.arange(at, min(at + SAMPLED, len(reach.first)))
+            found, _ = reach.best(threshold, rows=rows)
+            heap += [(-float(f), int(r)) for f, r in zip(found, rows, strict=True) if f > threshold]
+            if time.perf_counter() > self.until - FINAL * self.seconds:
+                # What the designs left could reach is not known: all that there is.
+                yield reach.largest, (0,) * count
+                return
+        heapq.heapify(heap)
+        done: set[tuple[int, ...]] = set()
+        while heap:
+            negative, pair = heapq.heappop(heap)
+            left = [
+                (accuracy, (i, j)[:count])
+                for accuracy, i, j in reach.combinations(pair, threshold, MOST_OF_ONE)
+                if (i, j)[:count] not in done
+            ]
+            if not left:
+                continue
+            if left[0][0] < -negative:
+                heapq.heappush(heap, (-left[0][0], pair))
+                continue
+            done.add(left[0][1])
+            heapq.heappush(heap, (-left[0][0], pair))
+            yield left[0]
+        if incumbent is not None:
+            yield incumbent
 
     def _conclude(
         self, stands: bool, open_: float | None, refused: int, lists: list[Candidates]
@@ -293,71 +397,6 @@ class ExactStudy:
             self.infeasible = True
             self._explain(lists)
         self.proven &= not refused
-
-    def _bounds(self, lists: list[Candidates]) -> NetworkBounds | None:
-        """None where bounds say nothing: no specs of latency and energy, or many machines."""
-        specs, hardware = self.study.file.goals.specs, self.study.file.hardware
-        graphs = [self._graphs(place, one.keys) for place, one in enumerate(lists)]
-        if len(hardware.subs) > 2 or hardware.chips > 1 or not {"latency", "energy"} & set(specs):
-            return None
-        self.say("layers of all networks")
-        return NetworkBounds(
-            hardware,
-            self.context.tables(),
-            self.study.file.goals,
-            graphs,
-            lambda examples: self._prepare_examples(lists, examples),
-        )
-
-    def _graphs(self, place: int, keys: Sequence[str]) -> Iterator[LayerGraph]:
-        space = self.study.file.networks[place].space
-        for key in keys:
-            yield space.build(space.decode(key))
-
-    def _possible(
-        self, lists: list[Candidates], bounds: NetworkBounds
-    ) -> tuple[list[Candidates], list[list[int]]]:
-        """Candidates that may meet the specs beside the cheapest others, and their numbers."""
-        left, rows = [], []
-        for place, one in enumerate(lists):
-            kept = np.flatnonzero(bounds.alone(place))
-            keys = tuple(one.keys[n] for n in kept)
-            left.append(Candidates(keys, one.accuracy[kept], one.dropped))
-            rows.append(kept.tolist())
-            self.notes.append(
-                f"{self.study.file.networks[place].name}: {len(kept)} of {len(one.keys)} networks "
-                "may meet the specs"
-            )
-        return left, rows
-
-    def _incumbent(
-        self, lists: list[Candidates], rows: list[list[int]], bounds: NetworkBounds | None
-    ) -> tuple[float, Networks] | None:
-        """A combination that meets the specs, found by leaps down the order.
-
-        It is what is left where time runs out, and ends the search from above.
-        """
-        order = in_order([one.accuracy for one in lists])
-        leap, count, seen = 1, 0, 0
-        for accuracy, places in order:
-            count += 1
-            if self.left() < 0.7 * self.seconds or seen > 400_000:
-                return None
-            seen += 1
-            if bounds is not None and not bounds.possible(
-                [row[p] for row, p in zip(rows, places, strict=True)]
-            ):
-                continue
-            if count < leap:
-                continue
-            leap = max(count + 1, int(1.5 * count))
-            networks = _keys(lists, places)
-            outcome = self.context.evaluate(
-                Task(0, networks, "descend", looks=600, seed=self.study.file.seed, accuracy="never")
-            )
-            if outcome.costs is not None and self.study.file.goals.met(outcome.costs):
-                return accuracy, networks
-        return None
 
     # -- hardware ----------------------------------------------------------------------------
     def _feasible(self, networks: Networks) -> Answer:
@@ -433,13 +472,6 @@ class ExactStudy:
             for place, graph in enumerate(graphs):
                 jobs += [(place, networks[place], layer, graph) for layer in graph.layers]
         self._cost(jobs)
-
-    def _prepare_examples(
-        self, lists: list[Candidates], examples: Sequence[tuple[int, int, Layer, LayerGraph]]
-    ) -> None:
-        self._cost(
-            [(place, lists[place].keys[n], layer, graph) for place, n, layer, graph in examples]
-        )
 
     def _cost(self, jobs: Sequence[tuple[int, str, Layer, LayerGraph]]) -> None:
         """Fill the folder of cost tables; without one, or with one worker, tables fill as asked."""

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from chiploom.frontend.errors import InputError
 from chiploom.search import exact as exact_module
 from chiploom.search.context import Context, Networks
-from chiploom.search.exact import in_order
+from chiploom.search.exact import in_order, is_chain
 from chiploom.search.goals import METRICS, Goals, Metric
 from chiploom.search.hardware.exact import all_designs
-from chiploom.search.network_bounds import NetworkBounds
+from chiploom.search.hardware.tables import LayerKey
+from chiploom.search.reach import Reach
 from chiploom.search.study import Ending, Study, costs_of
 from chiploom.search.study_file import load_study
 from chiploom.simulator.errors import InfeasibleError
@@ -253,21 +254,38 @@ def test_what_is_out_of_reach(
 
 
 # -- bounds --------------------------------------------------------------------------------------
-def bounds_of(everything: Everything, goals: Goals) -> NetworkBounds:
+def reach_of(everything: Everything, goals: Goals) -> Reach:
+    """Bounds of all networks, in the order of their spaces, with falling accuracies."""
     context = everything.context
-    graphs = [
-        [network.space.build(choice) for choice in network.space.choices()]
-        for network in context.study.networks
-    ]
-    hardware = context.study.hardware
-    return NetworkBounds(hardware, context.tables(), goals, graphs, lambda examples: None)
+    numbers: dict[LayerKey, int] = {}
+    examples: list[Any] = []
+    networks, chains, accuracy = [], [], []
+    for network in context.study.networks:
+        graphs = [network.space.build(choice) for choice in network.space.choices()]
+        mine = []
+        for graph in graphs:
+            for layer in graph.layers:
+                if LayerKey.of(layer, graph) not in numbers:
+                    numbers[LayerKey.of(layer, graph)] = len(examples)
+                    examples.append((layer, graph))
+            mine.append([numbers[LayerKey.of(layer, graph)] for layer in graph.layers])
+        networks.append(mine)
+        chains.append(all(map(is_chain, graphs)))
+        accuracy.append(np.linspace(0.5, 0.1, len(graphs)))
+    hardware, tables = context.study.hardware, context.tables()
+    return Reach(hardware, tables, goals, examples, networks, chains, accuracy)
 
 
-def numbers(everything: Everything) -> dict[Networks, list[int]]:
+def within(reach: Reach) -> set[tuple[int, ...]]:
+    """Combinations that some design has within reach."""
+    pairs = range(len(reach.first))
+    return {(i, j) for pair in pairs for _, i, j in reach.combinations(pair, -1.0, 1000)}
+
+
+def places_of(everything: Everything) -> dict[Networks, tuple[int, ...]]:
     """Of the networks of every combination, in the order of their spaces."""
     sizes = [range(network.space.size) for network in everything.context.study.networks]
-    places = map(list, itertools.product(*sizes))
-    return dict(zip(everything.combinations, places, strict=True))
+    return dict(zip(everything.combinations, itertools.product(*sizes), strict=True))
 
 
 @given(data=st.data())
@@ -276,8 +294,7 @@ def test_bounds_never_rule_out_what_is_possible(
     data: st.DataObject, everything: Everything
 ) -> None:
     """Specs are the costs of a schedule of some networks, exactly or nearly."""
-    combinations = list(everything.combinations)
-    networks = data.draw(st.sampled_from(combinations))
+    networks = data.draw(st.sampled_from(list(everything.combinations)))
     brute = everything.combinations[networks]
     design = data.draw(st.sampled_from(sorted(brute.fronts)))
     costs = data.draw(st.sampled_from(brute.costs(design)))
@@ -287,39 +304,45 @@ def test_bounds_never_rule_out_what_is_possible(
     if not {"latency", "energy"} & specs.keys():
         specs["latency"] = float(costs.cycles)
     goals = Goals(specs)
-    bounds = bounds_of(everything, goals)
-    places = numbers(everything)
-    assert bounds.possible(places[networks])
-    alone = [bounds.alone(n) for n in range(2)]
+    kept, places = within(reach_of(everything, goals)), places_of(everything)
+    assert places[networks] in kept
     for other, found in everything.combinations.items():
         if math.isfinite(found.best(goals)):
-            assert bounds.possible(places[other]), other
-            assert all(one[n] for one, n in zip(alone, places[other], strict=True))
+            assert places[other] in kept, other
 
 
 def test_bounds_rule_out_most_of_what_is_impossible(everything: Everything) -> None:
     goals = Goals({"latency": 6000.0, "energy": 0.9e6, "area": 0.2})
-    bounds, places = bounds_of(everything, goals), numbers(everything)
-    possible = {n for n, found in everything.combinations.items() if found.best(goals) < math.inf}
-    kept = {n for n in everything.combinations if bounds.possible(places[n])}
+    kept, places = within(reach_of(everything, goals)), places_of(everything)
+    possible = {
+        places[n] for n, found in everything.combinations.items() if found.best(goals) < math.inf
+    }
     assert possible <= kept
     assert 0 < len(possible) < len(places)
     assert len(kept) <= len(possible) + (len(places) - len(possible)) // 2
-    for number in range(2):
-        alone = set(np.flatnonzero(bounds.alone(number)))
-        assert {places[n][number] for n in kept} <= alone
+
+
+def test_the_best_of_a_design_is_the_first_of_its_combinations(everything: Everything) -> None:
+    reach = reach_of(everything, Goals({"latency": 8000.0, "energy": 1e6}))
+    for threshold in (-1.0, 0.55, 2.0):
+        found, chosen = reach.best(threshold)
+        for pair in range(len(reach.first)):
+            listed = reach.combinations(pair, threshold, 1000)
+            if listed:
+                assert found[pair] == pytest.approx(listed[0][0], abs=1e-12)
+                assert any(one[1:] == tuple(chosen[pair]) for one in listed)
+            else:
+                assert found[pair] == -math.inf
 
 
 def test_a_design_is_bounded_by_its_own_costs(everything: Everything) -> None:
-    """A spec just below the least value that there is rules everything out, or leaves it open; just
-    above, at least one combination is left."""
+    """A spec far below the least value that there is rules everything out; just above it, at least
+    one combination is left."""
+    metric: Metric
     for metric in ("latency", "energy"):
-        least = everything.least(metric, Goals())  # type: ignore[arg-type]
-        places = numbers(everything)
-        above = bounds_of(everything, Goals({metric: least * (1 + 1e-9)}))  # type: ignore[dict-item]
-        below = bounds_of(everything, Goals({metric: least * 0.2}))  # type: ignore[dict-item]
-        assert any(above.possible(one) for one in places.values())
-        assert not any(below.possible(one) for one in places.values())
+        least = everything.least(metric, Goals())
+        assert within(reach_of(everything, Goals({metric: least * (1 + 1e-9)})))
+        assert not within(reach_of(everything, Goals({metric: least * 0.2})))
 
 
 # -- the order -----------------------------------------------------------------------------------
