@@ -127,10 +127,26 @@ class TestAdding:
         assert (store.get(2).trial, store.get(2).cycles) == (4, 1_000_000_007)
         assert store.add([design(1, kernel=5), design(2, kernel=5)]) == [5, 6]
 
+    @pytest.mark.parametrize(
+        "better", [{"penalty": 0.1, "feasible": False}, {"penalty": 0.5, "optimal": True}]
+    )
+    def test_a_better_schedule_is_taken_over(
+        self, store: DesignStore, better: dict[str, object]
+    ) -> None:
+        store.add([design(penalty=0.5, feasible=False)])
+        store.add([design(trial=9, cycles=1, energy_pj=1.0, accuracy=None, **better)])
+        found = store.get(1)
+        assert (found.cycles, found.energy_pj, found.trial) == (1, 1.0, 4)
+        assert found.penalty == better["penalty"]
+        assert found.optimal == better.get("optimal", False)
+        assert found.accuracy == 0.875
+        store.add([design(cycles=2, penalty=0.6, feasible=False)])
+        assert store.get(1).cycles == 1
+
     @pytest.mark.parametrize("together", [False, True])
     def test_an_accuracy_is_added_later(self, store: DesignStore, together: bool) -> None:
         pruned = design(accuracy=None, accuracies="{}", feasible=False, note="pruned")
-        whole = design(optimal=True, trial=8, cycles=1, energy_pj=1.0, seconds=99.0, note="")
+        whole = design(trial=8, cycles=1, energy_pj=1.0, seconds=99.0, note="")
         for batch in [[pruned, whole]] if together else [[pruned], [whole]]:
             assert set(store.add(batch)) == {1}
         expected = replace(
@@ -139,7 +155,6 @@ class TestAdding:
             accuracy=0.875,
             accuracies=whole.accuracies,
             feasible=True,
-            optimal=True,
             note="",
         )
         assert store.all() == [expected]
