@@ -95,7 +95,9 @@ class Chart:
             page (a layer), which a click chooses.
         caption: what it shows, and what it does not.
         wide: it takes the whole width.
+        zooms: a part of it can be chosen and looked at.
         scrolled: it may be higher than a screen, and scrolls in a frame.
+        least: pixels that its width needs; a narrower screen scrolls.
     """
 
     key: str
@@ -103,7 +105,9 @@ class Chart:
     draw: Callable[[], Figure]
     caption: str = ""
     wide: bool = True
+    zooms: bool = False
     scrolled: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)

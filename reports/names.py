@@ -6,8 +6,12 @@ from ..simulator.result import Result
 from .text import compact_names
 
 
-def layer_names(result: Result) -> list[str]:
-    """`conv1`; with the network and the frame in front where there are several: `unet#2: conv1`."""
+def layer_names(result: Result, *, heads: bool = True) -> list[str]:
+    """`conv1`; where there are several networks or frames, with those in front: `unet#2: conv1`.
+
+    Args:
+        heads: False leaves out what stands in front.
+    """
     shown: list[str] = [""] * len(result.layers)
     frames = {(layer.model, layer.frame) for layer in result.layers}
     several = {model for model, frame in frames if frame > 0}
@@ -17,5 +21,5 @@ def layer_names(result: Result) -> list[str]:
         model, frame = owner
         head = f"{model}#{frame}: " if model in several else f"{model}: "
         for n, name in zip(own, brief, strict=True):
-            shown[n] = head + name if len(frames) > 1 else name
+            shown[n] = head + name if heads and len(frames) > 1 else name
     return shown

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...simulator.result import Result
 from ..energy import GROUPS, by_group
-from .style import COLOURS, GREY, PATTERNS, colours_of, figure, labels
+from .style import COLOURS, GREY, figure, fill, labels
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -28,8 +28,7 @@ def ratio_figure(
         xaxis={"type": "log", "title": {"text": "ratio to the first"}, "ticksuffix": "×"},
         yaxis={"type": "category", "autorange": "reversed", "showgrid": False},
     )
-    shown = labels(names)
-    for number, (name, label) in enumerate(zip(names, shown, strict=True)):
+    for number, label in enumerate(labels(names)):
         values = [row[number] for row in ratios.values()]
         drawn.add_bar(
             orientation="h",
@@ -37,10 +36,7 @@ def ratio_figure(
             base=1,  # bars start where nothing differs
             x=[value - 1 if value else None for value in values],
             name=label,
-            marker={
-                "color": colours_of(names)[name],
-                "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "fgopacity": 0.35},
-            },
+            marker=fill(number),
             text=["" if not value else f"{value:.3g}×" for value in values],
             textposition="auto",
             hovertemplate="%{y}: %{text}<extra>%{fullData.name}</extra>",
@@ -65,10 +61,7 @@ def energy_figure(results: Sequence[tuple[str, Result]]) -> Figure:
             y=names,
             x=[energy[group] * 1e-12 for energy in groups],
             name=group,
-            marker={
-                "color": colour,
-                "pattern": {"shape": PATTERNS[number], "fgopacity": 0.35},
-            },
+            marker=fill(number, colour),
             hovertemplate="%{y}, %{fullData.name}: %{x:.3s}J<extra></extra>",
         )
     return drawn

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...simulator.result import Result
 from ..energy import by_part
-from .style import OPERANDS, PATTERNS, escaped, figure
+from .style import OPERANDS, escaped, figure, fill
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -37,10 +37,7 @@ def energy_parts_figure(result: Result) -> Figure:
                 y=[escaped(part) for part in parts],
                 x=list(values.values()),
                 name=_WORDS[operand],
-                marker={
-                    "color": OPERANDS[operand],
-                    "pattern": {"shape": PATTERNS[number], "fgopacity": 0.35},
-                },
+                marker=fill(number, OPERANDS[operand]),
                 hovertemplate="%{y}, %{fullData.name}: %{x:.3s}J<extra></extra>",
             )
     return drawn

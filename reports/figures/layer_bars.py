@@ -10,7 +10,7 @@ from ...simulator.result import LayerResult, Result
 from ..energy import by_part
 from ..names import layer_names
 from ..units import energy, plural, si
-from .style import COLOURS, GREY, PATTERNS, escaped, figure, labels
+from .style import COLOURS, GREY, escaped, figure, fill, labels
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -68,10 +68,7 @@ def cycles_figure(result: Result) -> Figure:
             x=axis,
             y=[sum(part.cycles for part in group.layers if part.bound == bound) for group in groups],
             name=_bound_words(bound),
-            marker={
-                "color": COLOURS[number % len(COLOURS)],
-                "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "fgopacity": 0.35},
-            },
+            marker=fill(number),
             customdata=[group.first for group in groups],
             hovertext=hints,
             hovertemplate="%{hovertext}<br>%{fullData.name}: %{y:.3s}<extra></extra>",

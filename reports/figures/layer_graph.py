@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...simulator.result import LayerResult, Result
+from ..names import layer_names
+from ..text import printable, shorten
+from ..units import count
 from .style import COLOURS, GREY, LAYER_HOVER, SYMBOLS, escaped, figure
 
 if TYPE_CHECKING:
@@ -93,14 +96,13 @@ def graph_layers(result: Result, model: str) -> list[int]:
 def layer_graph_figure(result: Result, model: str) -> Figure:
     """Layers from the first to the last, lines where one reads what another wrote."""
     order = graph_layers(result, model)
-    layers = [result.layers[n] for n in order]
+    layers, names = [result.layers[n] for n in order], layer_names(result, heads=False)
     drawing = lay_out(layers)
     drawn = figure(
         48 + _ROW * len(layers),
         margin={"l": 4, "r": 4, "t": 36, "b": 4},
         xaxis={"visible": False, "range": [-0.8, max(22, 3 * drawing.lanes)], "fixedrange": True},
         yaxis={"visible": False, "range": [len(layers) - 0.3, -0.7], "fixedrange": True},
-        dragmode=False,
     )
     x: list[float | None] = []
     y: list[float | None] = []
@@ -131,7 +133,7 @@ def layer_graph_figure(result: Result, model: str) -> Figure:
         x=[drawing.lanes] * len(layers),
         y=list(range(len(layers))),
         mode="text",
-        text=[_words(layer) for layer in layers],
+        text=[_words(names[n], result.layers[n]) for n in order],
         textposition="middle right",
         textfont={"size": 11},
         customdata=order,
@@ -141,6 +143,7 @@ def layer_graph_figure(result: Result, model: str) -> Figure:
     return drawn
 
 
-def _words(layer: LayerResult) -> str:
+def _words(name: str, layer: LayerResult) -> str:
     fused = f" +{len(layer.fused)}" if layer.fused else ""
-    return f"{escaped(layer.name)} · {escaped(layer.op)}{fused}"
+    label = escaped(shorten(printable(name), 36))
+    return f"{label} · {escaped(layer.op)}{fused} · {count(layer.cycles)} cycles"

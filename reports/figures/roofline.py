@@ -52,9 +52,8 @@ def roofline_figure(result: Result) -> Figure:
         },
         yaxis={
             "type": "log",
-            "title": {"text": "throughput"},
+            "title": {"text": "throughput (MAC/s)"},
             "tickformat": "~s",
-            "ticksuffix": "MAC/s",
             "dtick": 1,
         },
     )

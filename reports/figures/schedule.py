@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ...simulator.result import LayerResult, Result
 from ..names import layer_names
 from ..trace import dram_levels
-from .style import COLOURS, GREY, LAYER_HOVER, PATTERNS, escaped, figure
+from .style import COLOURS, GREY, LAYER_HOVER, escaped, figure, fill
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -19,14 +19,12 @@ MOST_NAMES: Final = 400
 def schedule_figure(result: Result) -> Figure:
     """Layers as bars from their start to their end; below, GB/s of the DRAM."""
     subs = result.spec.sub_accelerators
-    lanes = 56 * len(subs)
-    height = lanes + 260
-    top = 170 / (height - 100)  # the DRAM's share of what margins leave
+    height = 64 * len(subs) + 290
+    top = 180 / (height - 110)  # the DRAM's share of what margins leave
     drawn = figure(
         height,
         barmode="overlay",
         bargap=0.2,
-        dragmode="zoom",
         margin={"l": 8, "r": 12, "t": 56, "b": 44},
         uniformtext={"minsize": 9, "mode": "hide"},
         xaxis={
@@ -49,7 +47,7 @@ def schedule_figure(result: Result) -> Figure:
             "tickformat": "~s",
             "ticksuffix": "B/s",
             "rangemode": "tozero",
-            "domain": [0, top - 0.06],
+            "domain": [0, top - 0.08],
             "fixedrange": True,
             "nticks": 5,
         },
@@ -71,16 +69,11 @@ def _add_layers(drawn: Figure, result: Result) -> None:
             x=[layer.cycles for layer in layers],
             base=[layer.start_cycle for layer in layers],
             name=escaped(kind),
-            marker={
-                "color": COLOURS[number % len(COLOURS)],
-                "line": {"width": 0.5, "color": "rgba(255,255,255,0.8)"},
-                "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "fgopacity": 0.2},
-            },
+            marker=fill(number) | {"line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"}},
             text=[escaped(names[n]) for n in own] if len(names) <= MOST_NAMES else None,
             textposition="inside" if len(names) <= MOST_NAMES else "none",
             insidetextanchor="middle",
             textangle=0,
-            constraintext="none",
             customdata=own,
             hovertemplate=LAYER_HOVER,
         )

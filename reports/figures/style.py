@@ -15,7 +15,7 @@ COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E
 GREY: Final = "#8C8C8C"
 #: Shapes of markers, so that colour is never alone.
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
-PATTERNS: Final = ("", "/", "x", ".", "-", "\\", "+")
+_PATTERNS: Final = ("", "/", "x", ".", "-", "\\", "+")
 OPERANDS: Final = {"W": COLOURS[1], "I": COLOURS[5], "O": COLOURS[2], "": GREY}
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -53,7 +53,12 @@ def template(theme: str) -> dict[str, Any]:
                 "font": {"family": FONT, "color": text},
             },
             "legend": {"bgcolor": "rgba(0,0,0,0)"},
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": line, "activecolor": text},
+            "modebar": {
+                "orientation": "v",
+                "bgcolor": background,
+                "color": line,
+                "activecolor": text,
+            },
         }
     }
 
@@ -66,7 +71,14 @@ def figure(height: int, **layout: Any) -> Figure:
         "template": "none",  # not the default one, which is long
         "height": height,
         "margin": {"l": 8, "r": 12, "t": 36, "b": 8},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "traceorder": "normal",
+            "x": 0,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+        },
         "hovermode": "closest",
         "barcornerradius": 0,
     }
@@ -96,6 +108,20 @@ def labels(names: Sequence[str], width: int = 28) -> list[str]:
             label = f"{name} ({times[name]})"
         found[label] = None
     return [escaped(label) for label in found]
+
+
+def fill(number: int, colour: str = "") -> dict[str, Any]:
+    """The marker of the bars of one kind among several: a colour, and a hatching above it."""
+    return {
+        "color": colour or COLOURS[number % len(COLOURS)],
+        "pattern": {
+            "shape": _PATTERNS[number % len(_PATTERNS)],
+            "fillmode": "overlay",
+            "fgcolor": "rgba(0,0,0,0.35)",
+            "size": 7,
+            "solidity": 0.25,
+        },
+    }
 
 
 def colours_of(names: Sequence[str]) -> Mapping[str, str]:

@@ -12,41 +12,40 @@ if TYPE_CHECKING:
 
 
 def utilization_figure(result: Result) -> Figure:
-    """Multiply-accumulates per PE and cycle over time, a line per sub-accelerator."""
+    """Multiply-accumulates per PE and cycle over time, a row per sub-accelerator."""
     subs = result.spec.sub_accelerators
     colours = colours_of(subs)
     drawn = figure(
-        430,
-        xaxis={"title": {"text": "cycle"}, "tickformat": "~s", "range": [0, result.cycles or 1]},
-        yaxis={
-            "title": {"text": "MAC per PE and cycle"},
-            "tickformat": ".0%",
-            "range": [0, 1.02],
-            "fixedrange": True,
+        max(430, 90 + 130 * len(subs)),
+        xaxis={
+            "title": {"text": "cycle"},
+            "tickformat": "~s",
+            "range": [0, result.cycles or 1],
+            "anchor": f"y{len(subs)}",
         },
-        hovermode="x unified" if len(subs) > 1 else "closest",
     )
-    for sub in subs:
+    for number, sub in enumerate(subs, start=1):
         cycles, levels = _steps(result, sub)
         drawn.add_scatter(
             x=cycles,
             y=levels,
+            yaxis=f"y{number}",
             mode="lines",
             name=escaped(sub),
             line={"shape": "hv", "color": colours[sub], "width": 1.5},
             fill="tozeroy",
-            hovertemplate="cycle %{x:.3s}: %{y:.0%}",
+            hovertemplate="from cycle %{x:.3s}: %{y:.0%}",
         )
-    drawn.add_hline(
-        y=result.utilization,
-        line={"dash": "dash", "width": 1.5, "color": "#8C8C8C"},
-        annotation={
-            "text": f"whole run: {result.utilization:.0%}",
-            "xanchor": "right",
-            "yanchor": "bottom",
-        },
-    )
-    drawn.update_layout(showlegend=len(subs) > 1)
+        axis = "yaxis" if number == 1 else f"yaxis{number}"
+        drawn.layout[axis] = {
+            "title": {"text": "MAC per PE and cycle" if len(subs) == 1 else escaped(sub)},
+            "tickformat": ".0%",
+            "range": [0, 1.02],
+            "domain": [1 - (number - 0.1) / len(subs), 1 - (number - 1) / len(subs)],
+            "fixedrange": True,
+            "nticks": 6,
+        }
+    drawn.update_layout(showlegend=False)
     return drawn
 
 

@@ -34,7 +34,7 @@ def html_text(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"kind": _kind, "shown": _shown, "printable": printable}
+    environment.globals |= {"kind": _kind, "shown": _shown, "aligned": _aligned, "printable": printable}
     plotly, script = _plotly(), "\n".join(map(_asset, SCRIPTS))
     themes = {theme: template(theme) for theme in ("light", "dark")}
     text: str = environment.get_template("report.html.j2").render(
@@ -118,10 +118,15 @@ def _shown(cell: Cell, unit: str = "") -> dict[str, str | bool]:
     compared = isinstance(cell, Quantity) and cell.ratio is not None
     return {
         "text": printable(show(cell, unit)),
-        "align": "text" if isinstance(cell, str) else "number",
         "best": isinstance(cell, Quantity) and cell.best,
         "ratio": show(cell.ratio, "x") if compared and isinstance(cell, Quantity) else "",
     }
+
+
+def _aligned(table: Table, column: int) -> str:
+    """The class of a column: of text, or of numbers."""
+    cells = [row[column] for row in table.rows]
+    return "text" if all(isinstance(cell, str) for cell in cells) else "number"
 
 
 def _policy(*scripts: str) -> str:

@@ -10,23 +10,27 @@ from ...simulator.result import LayerResult, Result
 from ..document import Block, Cell, Chart, Column, Notes, Page, Quantity, Section, Table
 from ..figures import comparison
 from ..names import layer_names
-from ..units import plural
+from ..units import plural, si
 from .simulation import FIDELITIES, headline
 
 Named = tuple[str, Result]
 
+Better = Literal["less", "more"]
+
 #: Which way is better, by the key of the headline's fact; the others are not judged.
-BETTER: Final[dict[str, Literal["less", "more"]]] = {
-    "cycles": "less",
+BETTER: Final[dict[str, Better]] = {
+    "mac_rate": "more",
+    "efficiency": "more",
+    "utilization": "more",
+    "area": "less",
+}
+#: Those that say nothing where the networks differ.
+BETTER_OF_EQUAL_WORK: Final[dict[str, Better]] = {
     "seconds": "less",
     "energy": "less",
     "edp": "less",
     "throughput": "more",
-    "mac_rate": "more",
-    "efficiency": "more",
-    "utilization": "more",
     "dram_bytes": "less",
-    "area": "less",
 }
 #: What is drawn, of the same keys.
 DRAWN: Final = ("seconds", "energy", "edp", "dram_bytes", "area")
@@ -72,25 +76,40 @@ def totals(results: Sequence[Named]) -> Table:
         ("accelerator", *(result.spec.name for _, result in results)),
         ("networks", *(" + ".join(m.name for m in result.models) for _, result in results)),
     ]
+    rules = dict(BETTER)
+    equal_work = len({_work(result) for _, result in results}) == 1
+    if equal_work:
+        rules |= BETTER_OF_EQUAL_WORK
+    if equal_work and len({result.spec.clock_hz for _, result in results}) == 1:
+        rules["cycles"] = "less"
     for row in zip(*facts, strict=True):
-        better = BETTER.get(row[0].key)
+        better = rules.get(row[0].key)
         cells = _judged([fact.quantity for fact in row], better)
         rows.append((row[0].label, *cells))
     columns = (
         Column("figure", ""),
         *(Column(f"result_{n + 1}", name) for n, (name, _) in enumerate(results)),
     )
-    note = "★ is the best of a row; latency counts cycles of each accelerator's own clock."
+    note = "★ marks the best of a row."
+    if not equal_work:
+        note += " The networks differ, so what depends on their work has no winner."
+    if len({result.spec.clock_hz for _, result in results}) > 1:
+        note += " Latency counts cycles of each accelerator's own clock."
     return Table("comparison", "", columns, tuple(rows), note)
 
 
-def _judged(
-    quantities: Sequence[Quantity], better: Literal["less", "more"] | None
-) -> list[Quantity]:
+def _work(result: Result) -> tuple[tuple[str, int], ...]:
+    """What ran: the networks, and the multiply-accumulates of all frames."""
+    return (*((model.name, model.macs) for model in result.models), ("", result.macs))
+
+
+def _judged(quantities: Sequence[Quantity], better: Better | None) -> list[Quantity]:
     """The same with ratios to the first, and the best marked where they differ."""
     values = [quantity.value for quantity in quantities]
     known = [value for value in values if value is not None]
-    if better is None or not known:
+    if better is None:
+        return [Quantity(q.value, q.unit, _ratio(q.value, values[0])) for q in quantities]
+    if not known:
         return list(quantities)
     best = min(known) if better == "less" else max(known)
     differ = len(set(known)) > 1 and len(known) == len(values)
@@ -170,7 +189,7 @@ def _notes(results: Sequence[Named]) -> list[str]:
     found: list[str] = []
     checks: tuple[tuple[str, Callable[[Result], object]], ...] = (
         ("networks", lambda r: ", ".join(sorted(m.name for m in r.models))),
-        ("work (MACs)", lambda r: r.macs),
+        ("amounts of work", lambda r: si(r.macs, "MAC")),
         ("fidelities", lambda r: FIDELITIES[r.fidelity]),
         ("objectives of the mapper", lambda r: r.objective),
         ("coverage", lambda r: f"{r.coverage:.1%} of output elements"),

@@ -18,7 +18,7 @@ from ..figures import (
 from ..names import layer_names
 from ..notes import not_modelled_lines, result_notes
 from ..traffic import WAYS, traffic_rows
-from ..units import binary, plural, si
+from ..units import binary, percent, plural, si
 from .mapping import mapping_panel
 
 FIDELITIES = {
@@ -102,8 +102,8 @@ def _costs(result: Result) -> list[Block]:
     note = layer_bars.grouping_note(result)
     hint = "Drag to zoom, double-click to see all. A click chooses a layer. " + note
     return [
-        Chart("cycles", "Cycles by layer", lambda: layer_bars.cycles_figure(result), hint),
-        Chart("energy", "Energy by layer", lambda: layer_bars.energy_figure(result), note),
+        Chart("cycles", "Cycles by layer", lambda: layer_bars.cycles_figure(result), hint, zooms=True),
+        Chart("energy", "Energy by layer", lambda: layer_bars.energy_figure(result), note, zooms=True),
         Chart(
             "energy-parts",
             "Energy by part",
@@ -134,13 +134,17 @@ def _machine(result: Result) -> list[Block]:
             lambda: roofline.roofline_figure(result),
             roofline.roofline_note(result),
             wide=False,
+            zooms=True,
         ),
         Chart(
             "utilization",
             "Utilization over time",
             lambda: utilization.utilization_figure(result),
-            "Of each sub-accelerator's own PEs." if several else "",
+            "Multiply-accumulates per PE and cycle"
+            + (", of each sub-accelerator's own PEs; " if several else "; ")
+            + f"{percent(result.utilization)} over the whole run.",
             wide=False,
+            zooms=True,
         ),
         Chart(
             "traffic",
@@ -149,6 +153,7 @@ def _machine(result: Result) -> list[Block]:
             "Bytes over the whole run, of all instances of a memory; the outermost on top. "
             "W weights, I inputs, O outputs and partial sums.",
             wide=False,
+            least=500,
         ),
         Chart(
             "area",
@@ -176,7 +181,7 @@ def _memories(result: Result) -> list[Block]:
                 f"{sub}.{name}",
                 "" if memory is None else _size(memory.size_bits),
                 None if memory is None else memory.instances,
-                *sizes,
+                *(size or None for size in sizes),
             )
         )
     columns = (
@@ -200,6 +205,7 @@ def _schedule(result: Result) -> list[Block]:
             lambda: schedule.schedule_figure(result),
             "Drag to zoom, double-click to see all; a click chooses a layer. Below: traffic of the "
             "DRAM" + (", the mean of each layer." if result.schedule is None else "."),
+            zooms=True,
         )
     ]
     if result.schedule is not None:

@@ -2,8 +2,8 @@
 // Figures: drawn when they come into view, in the theme of the page; a click chooses an item.
 
 const PLOTLY = {
-  responsive: true, displaylogo: false, doubleClick: "reset",
-  modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+  responsive: true, displaylogo: false, doubleClick: "reset", displayModeBar: "hover",
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 };
 const themes = JSON.parse(document.getElementById("themes").textContent);
 
@@ -36,9 +36,10 @@ class Figures {
     this.watch.unobserve(place);
     const figure = this.data.figures[place.dataset.figure];
     for (const trace of figure.data) this.describe(trace);
-    const still = "still" in place.dataset;
-    const config = { ...PLOTLY, ...(still ? { displayModeBar: false } : {}) };
-    Plotly.newPlot(place, figure.data, { ...figure.layout, template: themes[currentTheme()] }, config);
+    const zooms = "zooms" in place.dataset;
+    const layout = { ...figure.layout, template: themes[currentTheme()], ...(zooms ? {} : { dragmode: false }) };
+    if (zooms) layout.margin = { ...layout.margin, r: 40 }; // where the buttons are
+    Plotly.newPlot(place, figure.data, layout, zooms ? PLOTLY : { ...PLOTLY, displayModeBar: false });
     place.on("plotly_click", (event) => {
       const item = event.points[0]?.customdata;
       if (Number.isInteger(item)) choose(this.page, item, true);

@@ -81,11 +81,10 @@ function nest(mapping, memories) {
     depth += 1;
   }
   line("multiply-accumulate");
-  depth = 0;
-  const doubled = mapping.tiles.some((tile) => tile[4]);
-  line(element("span", { class: "faint" }, `\n${doubled ? "×2: a second buffer takes the next tile. " : ""}Sizes are of one instance.`));
-  if (mapping.reload) line(element("span", { class: "faint" }, "Tiles are fetched anew in every iteration."));
-  return made;
+  const doubled = mapping.tiles.some((tile) => tile[4]) ? " ×2: a second buffer takes the next tile." : "";
+  const reloads = mapping.reload ? " Tiles are fetched anew in every iteration." : "";
+  const words = `A memory stands where its tiles change; sizes are of one instance.${doubled}${reloads}`;
+  return element("div", {}, made, element("p", { class: "caption" }, words));
 }
 
 // For each operand its tiles inside one another. Channels go down, positions across.
