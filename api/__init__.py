@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .frontend import load_onnx
     from .frontend.errors import InputError
     from .frontend.graph import LayerGraph
+    from .reports.write import write_report
     from .simulator.result import Result
     from .simulator.simulate import simulate
 
@@ -33,6 +34,7 @@ __all__ = [
     "load_onnx",
     "load_spec",
     "simulate",
+    "write_report",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "load_onnx": "frontend",
     "load_spec": "dataflows",
     "simulate": "simulator.simulate",
+    "write_report": "reports.write",
 }
 
 

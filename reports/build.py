@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..simulator.result import Result
 from .document import Document, Page
 from .pages.comparison import comparison_page, distinct
 from .pages.simulation import simulation_page, title_of
 from .records import layer_records
+
+
+def names_of(results: Sequence[Result], files: Sequence[Path]) -> list[str]:
+    """Names of results that were read from files: what ran on what, or the files where that is
+    the same."""
+    titles = [title_of(result) for result in results]
+    if len(set(titles)) == len(titles):
+        return titles
+    stems = [path.stem for path in files]
+    return stems if len(set(stems)) == len(stems) else [str(path) for path in files]
 
 
 def document_of(

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -266,6 +267,12 @@ class Result:
                 for entry in model.not_modelled
             ],
         }
+
+    def _repr_html_(self) -> str:
+        """The result in a notebook. How it looks is the reports' business, above this part: it is
+        bound by name, so that nothing here depends on it."""
+        html: str = import_module("..reports.notebook", __package__).result_html(self)
+        return html
 
     def json_text(self) -> str:
         """`to_json` as text. Raises ValueError where a cost is not a finite number."""
