@@ -182,7 +182,7 @@ SHOWN: dict[str, Callable[[float], str]] = {
     "cycles": count,
     "MAC": lambda value: si(value, "MAC"),
     "MAC/s": lambda value: si(value, "MAC/s"),
-    "1/s": lambda value: f"{si(value)}/s",
+    "1/s": lambda value: f"{si(value) if value >= 1 else f'{value:.3g}'}/s",
     "s": lambda value: si(value, "s"),
     "W": lambda value: si(value, "W"),
     "pJ": energy,

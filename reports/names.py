@@ -13,13 +13,13 @@ def layer_names(result: Result, *, heads: bool = True) -> list[str]:
         heads: False leaves out what stands in front.
     """
     shown: list[str] = [""] * len(result.layers)
-    frames = {(layer.model, layer.frame) for layer in result.layers}
-    several = {model for model, frame in frames if frame > 0}
-    for owner in dict.fromkeys((layer.model, layer.frame) for layer in result.layers):
-        own = [n for n, layer in enumerate(result.layers) if (layer.model, layer.frame) == owner]
+    owners: dict[tuple[str, int], list[int]] = {}
+    for n, layer in enumerate(result.layers):
+        owners.setdefault((layer.model, layer.frame), []).append(n)
+    repeated = {model for model, frame in owners if frame > 0}
+    for (model, frame), own in owners.items():
         brief = compact_names([(result.layers[n].name, result.layers[n].op) for n in own])
-        model, frame = owner
-        head = f"{model}#{frame}: " if model in several else f"{model}: "
+        head = f"{model}#{frame}: " if model in repeated else f"{model}: "
         for n, name in zip(own, brief, strict=True):
-            shown[n] = head + name if heads and len(frames) > 1 else name
+            shown[n] = head + name if heads and len(owners) > 1 else name
     return shown

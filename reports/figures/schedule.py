@@ -12,7 +12,7 @@ from .style import COLOURS, GREY, LAYER_HOVER, escaped, figure, fill
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-#: More layers have no names in their bars: they would not fit, and take time to lay out.
+#: More layers have neither names nor borders: there is no room, and names take time to lay out.
 MOST_NAMES: Final = 400
 
 
@@ -60,6 +60,8 @@ def schedule_figure(result: Result) -> Figure:
 def _add_layers(drawn: Figure, result: Result) -> None:
     names = layer_names(result)
     kinds = _kinds(result)
+    few = len(names) <= MOST_NAMES
+    border = {"width": 0.5 if few else 0, "color": "rgba(128,128,128,0.9)"}
     for number, kind in enumerate(dict.fromkeys(kinds)):
         own = [n for n, of in enumerate(kinds) if of == kind]
         layers = [result.layers[n] for n in own]
@@ -69,9 +71,9 @@ def _add_layers(drawn: Figure, result: Result) -> None:
             x=[layer.cycles for layer in layers],
             base=[layer.start_cycle for layer in layers],
             name=escaped(kind),
-            marker=fill(number) | {"line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"}},
-            text=[escaped(names[n]) for n in own] if len(names) <= MOST_NAMES else None,
-            textposition="inside" if len(names) <= MOST_NAMES else "none",
+            marker=fill(number) | {"line": border},
+            text=[escaped(names[n]) for n in own] if few else None,
+            textposition="inside" if few else "none",
             insidetextanchor="middle",
             textangle=0,
             customdata=own,

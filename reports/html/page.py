@@ -8,16 +8,22 @@ lets nothing run but the scripts that the file came with, and no connection be m
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..document import Block, Cell, Chart, Document, Facts, Notes, Page, Panel, Quantity, Table, show
 from ..figures.style import FONT, template
 from ..text import printable
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+#: Characters of JSON; longer ones are compressed.
+LONG: Final = 1_000_000
 SCRIPTS: Final = ("format.js", "figures.js", "table.js", "mapping.js", "page.js")
 STYLES: Final = ("style.css",)
 
@@ -45,7 +51,7 @@ def html_text(document: Document) -> str:
         plotly=Markup(plotly),
         script=Markup(script),
         themes=Markup(json_in_html(json.dumps(themes))),
-        data={page.key: Markup(json_in_html(_page_data(page))) for page in document.pages},
+        data={page.key: _embedded(_page_data(page)) for page in document.pages},
     )
     # A name may hold half of a pair of surrogates, which no file can.
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -56,6 +62,16 @@ def json_in_html(text: str) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _embedded(text: str) -> tuple[str, Markup]:
+    """A page's data and how it is packed: as it is, or where that is long compressed."""
+    from markupsafe import Markup
+
+    if len(text) <= LONG:
+        return "", Markup(json_in_html(text))
+    packed = gzip.compress(text.encode("utf-8", "replace"), mtime=0)  # equal input, equal file
+    return "gzip", Markup(base64.b64encode(packed).decode())
 
 
 def _page_data(page: Page) -> str:

@@ -236,6 +236,7 @@ def layer_table(result: Result) -> Table:
         Column("energy_pj", "energy", "pJ"),
         Column("optimal", "proven best"),
     )
+    total = result.cycles
     rows = tuple(
         (
             name,
@@ -244,7 +245,7 @@ def layer_table(result: Result) -> Table:
             " ".join(f"{dim}{size}" for dim, size in layer.dims.items() if size > 1),
             layer.macs or None,
             layer.cycles,
-            layer.cycles / result.cycles if result.cycles else None,
+            layer.cycles / total if total else None,
             layer.utilization if layer.macs else None,
             layer.bound.removeprefix("memory:"),
             layer.dram_bytes,

@@ -9,8 +9,17 @@ function choose(page, item, go = false) {
   if (go) page.querySelector(".panel")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
-function start(page) {
-  const data = JSON.parse(document.getElementById(`data-${page.id}`).textContent);
+// The data of a page; a long one is compressed, and takes a moment.
+async function dataOf(page) {
+  const place = document.getElementById(`data-${page.id}`);
+  if (place.dataset.packing !== "gzip") return JSON.parse(place.textContent);
+  const bytes = Uint8Array.from(atob(place.textContent), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+async function start(page) {
+  const data = await dataOf(page);
   started.push(new Figures(page, data));
   for (const place of page.querySelectorAll("[data-table]")) new LargeTable(page, place, data.tables[place.dataset.table]);
   for (const place of page.querySelectorAll("[data-panel]")) {
@@ -32,13 +41,7 @@ const pages = [...document.querySelectorAll(".page")];
 const tabs = [...document.querySelectorAll(".tabs button")];
 
 function open(key) {
-  for (const page of pages) {
-    page.hidden = page.id !== key;
-    if (!page.hidden && !page.dataset.started) {
-      page.dataset.started = "yes";
-      start(page);
-    }
-  }
+  for (const page of pages) page.hidden = page.id !== key;
   for (const tab of tabs) tab.toggleAttribute("aria-current", false);
   tabs.find((tab) => tab.dataset.page === key)?.setAttribute("aria-current", "page");
 }
@@ -67,7 +70,6 @@ let screen_ = null;
 
 window.addEventListener("beforeprint", () => {
   screen_ = { theme: currentTheme(), page: pages.find((page) => !page.hidden)?.id };
-  for (const page of pages) if (!page.dataset.started) { page.dataset.started = "yes"; start(page); }
   for (const page of pages) page.hidden = false;
   for (const figures of started) figures.drawAll();
   setTheme("light");
@@ -79,4 +81,7 @@ window.addEventListener("afterprint", () => {
   setTheme(screen_.theme);
 });
 
-open(pageOf(window.location.hash).id);
+// -- start: the page that is asked for first ---------------------------------------------------------
+const first = pageOf(window.location.hash);
+open(first.id);
+const ready = start(first).then(() => Promise.all(pages.filter((page) => page !== first).map(start)));
