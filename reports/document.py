@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .units import NONE, binary, count, energy, percent, si
+from .units import NONE, binary, count, energy, percent, plain, si
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -182,17 +182,17 @@ SHOWN: dict[str, Callable[[float], str]] = {
     "cycles": count,
     "MAC": lambda value: si(value, "MAC"),
     "MAC/s": lambda value: si(value, "MAC/s"),
-    "1/s": lambda value: f"{si(value) if value >= 1 else f'{value:.3g}'}/s",
+    "1/s": lambda value: f"{si(value) if value >= 1 else plain(value)}/s",
     "s": lambda value: si(value, "s"),
     "W": lambda value: si(value, "W"),
     "pJ": energy,
     "J·s": lambda value: si(value, "J·s"),
     "B": binary,
     "B/s": lambda value: si(value, "B/s"),
-    "mm²": lambda value: f"{value:.3g} mm²",
-    "TOPS/W": lambda value: f"{value:.3g} TOPS/W",
+    "mm²": lambda value: f"{plain(value)} mm²",
+    "TOPS/W": lambda value: f"{plain(value)} TOPS/W",
     "share": percent,
-    "x": lambda value: f"{value:.3g}×",
+    "x": lambda value: f"{plain(value)}×",
 }
 
 
