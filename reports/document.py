@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .units import NONE, binary, count, energy, percent, plain, si
+from .units import NONE, binary, energy, percent, plain, si
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -179,7 +179,7 @@ class Document:
 #: How a number of each unit is shown. Bytes have binary prefixes, all else three digits and SI's.
 SHOWN: dict[str, Callable[[float], str]] = {
     "": si,
-    "cycles": count,
+    "cycles": si,
     "MAC": lambda value: si(value, "MAC"),
     "MAC/s": lambda value: si(value, "MAC/s"),
     "1/s": lambda value: f"{si(value) if value >= 1 else plain(value)}/s",

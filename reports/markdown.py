@@ -27,8 +27,8 @@ def markdown_text(document: Document) -> str:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Facts():
-            rows = [(fact.label, fact.quantity, fact.hint) for fact in block.facts]
-            yield from _table(("", "", ""), rows, ("", "", ""))
+            facts = [(fact.label, fact.quantity, fact.hint) for fact in block.facts]
+            yield from _table(("", "", ""), facts, ("", "", ""))
         case Table():
             yield from _titled(block.title)
             rows, more = _shortened(block)

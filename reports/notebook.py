@@ -37,7 +37,9 @@ def result_html(result: Result) -> str:
         for name, layer in costly
     ]
     missing = sum(entry["count"] for model in result.models for entry in model.not_modelled)
-    gaps = f"<div>Not modelled: {missing} operators, which cost nothing here.</div>" if missing else ""
+    gaps = (
+        f"<div>Not modelled: {missing} operators, which cost nothing here.</div>" if missing else ""
+    )
     return (
         f"<div><strong>{_text(title_of(result))}</strong>"
         f'<div style="display:flex;flex-wrap:wrap;gap:0 32px">'

@@ -15,7 +15,9 @@ def layer_records(results: Sequence[tuple[str, Result]]) -> list[dict[str, Value
     Units are in the keys: `energy_pj.<component>`, `traffic_bits.<memory>.<operand>.<way>`.
     """
     parts = dict.fromkeys(c for _, result in results for c in result.energy_by_component)
-    ways = dict.fromkeys(key for _, result in results for one in result.layers for key in one.traffic)
+    ways = dict.fromkeys(
+        key for _, result in results for one in result.layers for key in one.traffic
+    )
     return [
         {
             "result": name,

@@ -145,7 +145,7 @@ def _problems(result: Result) -> Iterator[str]:
                 f"found {layer.sub_accelerator!r}"
             )
         for place in _negative(layer):
-            yield f"layers.{number}.{place}: expected a number of at least 0, and a count of at most 2^63"
+            yield f"layers.{number}.{place}: expected a number of at least 0, a count below 2^63"
     if result.schedule is not None and any(
         not (0 <= cycle <= MOST and 0 <= bits < math.inf) for cycle, bits in result.schedule.dram
     ):

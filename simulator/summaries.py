@@ -1,4 +1,4 @@
-"""What a result tells of the machine and of a mapping beyond words: arrays, memories, loops, tiles."""
+"""What a result tells of the machine and of a mapping: arrays, memories, loops, tiles."""
 
 from __future__ import annotations
 
@@ -105,9 +105,7 @@ class MappedLoops:
     def to_json(self) -> dict[str, Any]:
         """As in `result.schema.json`."""
         return {
-            "spatial": [
-                {"axis": u.axis, "dim": u.dim, "factor": u.factor} for u in self.spatial
-            ],
+            "spatial": [{"axis": u.axis, "dim": u.dim, "factor": u.factor} for u in self.spatial],
             "temporal": [{"dim": loop.dim, "factor": loop.factor} for loop in self.temporal],
             "tiles": [
                 {
@@ -215,7 +213,7 @@ def _sizes(
     counter: Counter, operand: Operand, memory: Memory, steps: dict[Dim, int]
 ) -> dict[str, int]:
     """Indices of each dim that the first instance holds for a tile of so many steps."""
-    splits, nest = counter.splits[memory.name], counter.nest
+    splits = counter.splits[memory.name]
     sizes: dict[str, int] = {
         dim: splits[dim].first_elements(steps[dim])
         for dim in RELEVANT[operand]

@@ -12,14 +12,10 @@ from .style import COLOURS, GREY, figure, fill, labels
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_GROUPS = dict(
-    zip(GROUPS, (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[4], GREY), strict=True)
-)
+_GROUPS = dict(zip(GROUPS, (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[4], GREY), strict=True))
 
 
-def ratio_figure(
-    names: Sequence[str], ratios: Mapping[str, Sequence[float | None]]
-) -> Figure:
+def ratio_figure(names: Sequence[str], ratios: Mapping[str, Sequence[float | None]]) -> Figure:
     """A group of bars for each figure, its ratio to the first result's."""
     drawn = figure(
         100 + 24 * len(ratios) * len(names),

@@ -66,7 +66,9 @@ def cycles_figure(result: Result) -> Figure:
     for number, bound in enumerate(bounds):
         drawn.add_bar(
             x=axis,
-            y=[sum(part.cycles for part in group.layers if part.bound == bound) for group in groups],
+            y=[
+                sum(part.cycles for part in group.layers if part.bound == bound) for group in groups
+            ],
             name=_bound_words(bound),
             marker=fill(number),
             customdata=[group.first for group in groups],
@@ -128,7 +130,9 @@ def _hints(result: Result, groups: Sequence[Group]) -> list[str]:
     names = layer_names(result)
     found: list[str] = []
     for group in groups:
-        more = f" and {plural(len(group.layers) - 1, 'more layer')}" if len(group.layers) > 1 else ""
+        more = (
+            f" and {plural(len(group.layers) - 1, 'more layer')}" if len(group.layers) > 1 else ""
+        )
         cycles = si(sum(layer.cycles for layer in group.layers), "cycles")
         joule = energy(sum(layer.energy_pj for layer in group.layers))
         found.append(f"<b>{escaped(names[group.first])}</b>{more}<br>{cycles}, {joule}")

@@ -71,9 +71,7 @@ def _edge(lane: int, row: int, end: int, last: int) -> tuple[tuple[float, float]
 
 def graph_layers(result: Result, model: str) -> list[int]:
     """Numbers of the layers of one network's first frame, each after those that it reads."""
-    own = [
-        n for n, layer in enumerate(result.layers) if layer.model == model and layer.frame == 0
-    ]
+    own = [n for n, layer in enumerate(result.layers) if layer.model == model and layer.frame == 0]
     place = {result.layers[n].name: n for n in own}
     done: set[int] = set()
     order: list[int] = []

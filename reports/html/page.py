@@ -15,7 +15,19 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from ..document import Block, Cell, Chart, Document, Facts, Notes, Page, Panel, Quantity, Table, show
+from ..document import (
+    Block,
+    Cell,
+    Chart,
+    Document,
+    Facts,
+    Notes,
+    Page,
+    Panel,
+    Quantity,
+    Table,
+    show,
+)
 from ..figures.style import FONT, template
 from ..text import printable
 
@@ -40,7 +52,12 @@ def html_text(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"kind": _kind, "shown": _shown, "aligned": _aligned, "printable": printable}
+    environment.globals |= {
+        "kind": _kind,
+        "shown": _shown,
+        "aligned": _aligned,
+        "printable": printable,
+    }
     plotly, script = _plotly(), "\n".join(map(_asset, SCRIPTS))
     themes = {theme: template(theme) for theme in ("light", "dark")}
     text: str = environment.get_template("report.html.j2").render(

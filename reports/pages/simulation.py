@@ -76,7 +76,9 @@ def headline(result: Result) -> Facts:
             Fact("power", "Mean power", Quantity(rate(joule), "W")),
             Fact("throughput", "Throughput", Quantity(rate(1.0), "1/s"), runs),
             Fact("mac_rate", "Compute rate", Quantity(rate(result.macs), "MAC/s")),
-            Fact("efficiency", "Efficiency", Quantity(efficiency, "TOPS/W"), "2 operations per MAC"),
+            Fact(
+                "efficiency", "Efficiency", Quantity(efficiency, "TOPS/W"), "2 operations per MAC"
+            ),
             Fact("macs", "Work", Quantity(result.macs, "MAC"), "multiply-accumulates"),
             Fact(
                 "utilization",
@@ -102,8 +104,12 @@ def _costs(result: Result) -> list[Block]:
     note = layer_bars.grouping_note(result)
     hint = "Drag to zoom, double-click to see all. A click chooses a layer. " + note
     return [
-        Chart("cycles", "Cycles by layer", lambda: layer_bars.cycles_figure(result), hint, zooms=True),
-        Chart("energy", "Energy by layer", lambda: layer_bars.energy_figure(result), note, zooms=True),
+        Chart(
+            "cycles", "Cycles by layer", lambda: layer_bars.cycles_figure(result), hint, zooms=True
+        ),
+        Chart(
+            "energy", "Energy by layer", lambda: layer_bars.energy_figure(result), note, zooms=True
+        ),
         Chart(
             "energy-parts",
             "Energy by part",

@@ -242,7 +242,9 @@ def test_the_gantt_zooms_and_goes_back(opened: Open, simulated: Result) -> None:
     low, high = range_()
     assert low == pytest.approx(simulated.cycles * 0.25, rel=0.05)
     assert high == pytest.approx(simulated.cycles * 0.5, rel=0.05)
-    page.run("Plotly.relayout(document.querySelector('[data-figure=gantt]'), {'xaxis.autorange': true})")
+    page.run(
+        "Plotly.relayout(document.querySelector('[data-figure=gantt]'), {'xaxis.autorange': true})"
+    )
     assert range_()[1] >= simulated.cycles
 
 
@@ -270,9 +272,7 @@ def test_dark_follows_the_system_and_the_button(opened: Open, simulated: Result)
     page.theme("light")
 
 
-def test_names_are_text_and_run_nothing(
-    opened: Open, simulated: Result, scheduled: Result
-) -> None:
+def test_names_are_text_and_run_nothing(opened: Open, simulated: Result, scheduled: Result) -> None:
     for result in (hostile(simulated), hostile(scheduled)):
         page = opened(result, result)
         for key in page.run("return pages.map((page) => page.id)"):
@@ -288,9 +288,25 @@ def test_names_are_text_and_run_nothing(
             assert attack in shown
         # plotly's labels, which take markup
         labels = page.run(
-            "return [...document.querySelectorAll('.ytick text, .legendtext')].map((t) => t.textContent).join('\\n')"
+            """
+            const labels = [...document.querySelectorAll(".ytick text, .legendtext")];
+            return labels.map((label) => label.textContent).join("\\n");
+            """
         )
-        assert "<" in labels
+        assert any(attack in labels for attack in ATTACKS[:4])
+        hint = page.run(
+            """
+            const place = pages[1].querySelector("[data-figure=gantt]");
+            open(pages[1].id);
+            place.scrollIntoView();
+            Plotly.Fx.hover(place, [{ curveNumber: 0, pointNumber: 0 }]);
+            await new Promise((done) => setTimeout(done, 100));
+            return place.querySelector(".hoverlayer").textContent;
+            """
+        )
+        assert any(attack[:20] in hint for attack in ATTACKS)
+        assert page.run("return document.querySelectorAll(arguments[0]).length", planted) == 0
+        assert page.run("return window.hacked") is None
 
 
 def test_a_comparison_marks_the_winner(opened: Open, simulated: Result) -> None:
@@ -325,7 +341,9 @@ def test_print_shows_all_pages_and_then_goes_back(opened: Open, simulated: Resul
     page = opened(simulated, simulated)
     page.run("window.dispatchEvent(new Event('beforeprint'))")
     assert page.run("return pages.some((page) => page.hidden)") is False
-    widths = page.run("return [...document.querySelectorAll('.main-svg')].map((s) => s.clientWidth)")
+    widths = page.run(
+        "return [...document.querySelectorAll('.main-svg')].map((s) => s.clientWidth)"
+    )
     assert len(widths) > 20
     assert max(widths) <= 680
     page.run("window.dispatchEvent(new Event('afterprint'))")

@@ -170,11 +170,10 @@ def test_a_missing_package_is_named(
     from chiploom.reports.export import write_pictures
 
     document = document_of([result])
-    with pytest.raises(InputError, match=rf"{package}.*pip install 'chiploom\[{form}\]'"):
-        if form == "png":
-            write_pictures(document, tmp_path)
-        else:
-            report_bytes(document, "parquet")
+    message = rf"{package}.*pip install 'chiploom\[{form}\]'"
+    write = {"png": lambda: write_pictures(document, tmp_path)}
+    with pytest.raises(InputError, match=message):
+        write.get(form, lambda: report_bytes(document, "parquet"))()
 
 
 def test_a_notebook_shows_a_small_table(simulated: Result) -> None:
