@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...simulator.result import Result
 from ..document import Block, Chart, Column, Fact, Facts, Notes, Page, Quantity, Section, Table
 from ..energy import by_part
@@ -276,7 +278,7 @@ def _graphs(result: Result) -> list[Block]:
             Chart(
                 f"graph-{number + 1}",
                 model.name,
-                lambda name=model.name: layer_graph.layer_graph_figure(result, name),  # type: ignore[misc]
+                partial(layer_graph.layer_graph_figure, result, model.name),
                 caption,
                 wide=len(result.models) == 1,
                 scrolled=True,

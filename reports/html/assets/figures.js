@@ -17,6 +17,8 @@ function escaped(name) {
 }
 
 class Figures {
+  static PAPER = 3000; // pixels of a figure that print at most (style.css)
+
   constructor(page, data) {
     this.page = page;
     this.data = data;
@@ -25,7 +27,9 @@ class Figures {
       for (const entry of entries) if (entry.isIntersecting) this.draw(entry.target);
     }, { rootMargin: "200px" });
     for (const place of this.places) {
-      place.style.height = `${this.data.figures[place.dataset.figure].layout.height}px`;
+      const { height } = this.data.figures[place.dataset.figure].layout;
+      place.style.height = `${height}px`;
+      if (height > Figures.PAPER) place.closest("figure").classList.add("long");
       this.watch.observe(place);
     }
   }
