@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..frontend.errors import InputError
-from .result import SCHEMA, LayerResult, Result
+from .result import SCHEMA, LayerResult, Result, ScheduleSummary
 
 #: Larger counts are no result of ours, and would not be exact in a figure.
 MOST: Final = 2**63
@@ -133,8 +133,18 @@ def _problems(result: Result) -> Iterator[str]:
     for array in spec.arrays:
         if array.name not in spec.sub_accelerators or not array.memories:
             yield f"spec.arrays: {array.name!r}: expected a sub-accelerator with memories"
+        if not 0 < array.macs_per_cycle < math.inf:
+            yield f"spec.arrays: {array.name!r}: expected more than 0 macs_per_cycle"
+        for memory in array.memories:
+            if not (memory.bandwidth > 0 and memory.instances > 0 and (memory.size_bits or 0) >= 0):
+                yield f"spec.arrays: {array.name!r}: {memory.name!r}: expected sizes of at least 0"
     if any(not 0 <= area < math.inf for area in spec.area_by_component.values()):
         yield "area_by_component: expected numbers of at least 0"
+    for model in result.models:
+        if not 0 <= model.coverage <= 1:
+            yield f"models: {model.name!r}: expected a coverage from 0 to 1"
+        if not all(map(_is_gap, model.not_modelled)):
+            yield "not_modelled: expected `op` and `reason` in words, a `count` and a `share`"
     names = {model.name for model in result.models}
     for number, layer in enumerate(result.layers):
         if layer.model not in names:
@@ -146,10 +156,25 @@ def _problems(result: Result) -> Iterator[str]:
             )
         for place in _negative(layer):
             yield f"layers.{number}.{place}: expected a number of at least 0, a count below 2^63"
-    if result.schedule is not None and any(
-        not (0 <= cycle <= MOST and 0 <= bits < math.inf) for cycle, bits in result.schedule.dram
-    ):
+    if result.schedule is not None:
+        yield from _schedule_problems(result.schedule)
+
+
+def _is_gap(gap: Mapping[str, Any]) -> bool:
+    """What costs nothing, as `ModelSummary` describes it; reason and share may be missing."""
+    words = isinstance(gap.get("op"), str) and isinstance(gap.get("reason", ""), str)
+    share = gap.get("share", 0)
+    return (
+        words and type(gap.get("count")) is int and type(share) in (int, float) and 0 <= share <= 1
+    )
+
+
+def _schedule_problems(schedule: ScheduleSummary) -> Iterator[str]:
+    if any(not (0 <= cycle <= MOST and 0 <= bits < math.inf) for cycle, bits in schedule.dram):
         yield "schedule.dram: expected cycles and bandwidths of at least 0"
+    numbers = (schedule.value, schedule.lower_bound, schedule.leakage_pj)
+    if any(not 0 <= number < math.inf for number in (*numbers, *schedule.utilization.values())):
+        yield "schedule: expected numbers of at least 0"
 
 
 def _negative(layer: LayerResult) -> Iterator[str]:

@@ -67,6 +67,13 @@ CHANGES: list[tuple[Change, str]] = [
     (lambda d: loops(d)["tiles"][0].update(inside=99), "loops.tiles"),
     (lambda d: d["spec"].update(clock_hz=0), "spec.clock_hz: expected more than 0"),
     (lambda d: d.update(area_by_component={"x": -1.0}), "area_by_component"),
+    (lambda d: d["not_modelled"][0].pop("count"), "not_modelled: expected"),
+    (lambda d: d["not_modelled"][0].update(share="all"), "not_modelled: expected"),
+    (lambda d: d["models"][0].update(coverage=2.0), "coverage from 0 to 1"),
+    (lambda d: d["schedule"].update(leakage_pj=-1.0), "schedule: expected numbers"),
+    (lambda d: d["schedule"].update(leakage_pj=float("inf")), "schedule"),
+    (lambda d: d["spec"]["arrays"][0].update(macs_per_cycle=0.0), "macs_per_cycle"),
+    (lambda d: d["spec"]["arrays"][0]["memories"][-1].update(read_bandwidth=0.0), "DRAM"),
     (lambda d: d["spec"].update(arrays=[{}]), "spec.arrays.0.name"),
 ]
 
