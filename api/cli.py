@@ -17,6 +17,7 @@ import typer
 from . import output
 
 if TYPE_CHECKING:
+    from .dataflows.accelerator import Accelerator
     from .frontend.graph import LayerGraph
 
 NO, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -125,10 +126,20 @@ def inspect(
 
 @app.command()
 def simulate(
-    models: Models,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="ONNX files, or names of shipped networks."),
+    ] = None,
     on: Annotated[
-        str, typer.Option(metavar="SPEC", help="Accelerator: a YAML file, or a shipped spec.")
-    ],
+        str | None,
+        typer.Option(metavar="SPEC", help="Accelerator: a YAML file, or a shipped spec."),
+    ] = None,
+    design: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STUDY.db:N", help="Networks and accelerator of a study's design, instead."
+        ),
+    ] = None,
     objective: Annotated[
         Literal["latency", "energy", "edp"], typer.Option(help="What mappings are chosen for.")
     ] = "edp",
@@ -208,10 +219,10 @@ def simulate(
             from .frontend.errors import InputError
 
             raise InputError("--dump program: the roofline has no mapping; leave out --fidelity")
-        from .dataflows import load_spec
-
-        accelerator = load_spec(on)
-        graphs = [_load(model, dim, bits, strict) for model in models]
+        if design is not None:
+            graphs, accelerator = _design(design, models, on, bits, dim)
+        else:
+            graphs, accelerator = _pair(models, on, dim, bits, strict)
         from .works import works_of
 
         works = works_of(graphs, frames, period, deadline, priority)
@@ -312,6 +323,101 @@ def report_command(
                 print(f"{png}: {len(written)} figures")
         if target is not None and not quiet and not output.is_stdout(target):
             print(f"{target}: {document.title}")
+
+
+@app.command()
+def search(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a study that was stopped.")
+    ] = False,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            help="SQLite file of the trials, or an Optuna storage; STUDY.db here without.",
+        ),
+    ] = None,
+    designs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File of all designs; beside the trials without."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes; one for every core without."),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Instead of the study's budget.")
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Instead of the study's budget: 90 s, 10 min, 1 h."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Evaluate on a Ray cluster; `local` starts one."),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of cost tables that several studies share."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write every design: .csv, .json or .parquet."),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Show the N best designs of the front.")
+    ] = 10,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Search networks and hardware together, under design specs."""
+    with _user_errors():
+        from .frontend.errors import InputError
+
+        output.check_targets(json)
+        output.check_folder(cache)
+        from .reports import study as tables
+        from .reports.progress import search_progress
+        from .search.answers import expect_ending
+        from .search.run import co_search
+        from .search.study_schema import span
+        from .simulator.threads import usable_cores
+
+        if export is not None:
+            output.check_targets(export)
+            expect_ending(export)
+        try:
+            seconds = None if time is None else span(time)
+        except ValueError as error:
+            raise InputError(f"--time {time}: {error}") from None
+        with search_progress(hidden=quiet) as report:
+            found, ending = co_search(
+                study,
+                db=db,
+                designs=designs,
+                resume=resume,
+                workers=workers if workers is not None else usable_cores(),
+                trials=trials,
+                seconds=seconds,
+                ray=ray,
+                cache=cache,
+                report=report,
+            )
+        with found:
+            if export is not None:
+                found.export(export)
+            if json is not None:
+                output.write(json, output.json_text(tables.study_json(found, ending)))
+            if not (quiet or output.is_stdout(json)):
+                tables.print_study(found, ending, output.console(), top)
+            reached = ending.reached
+        if ending.interrupted:
+            output.complain("interrupted; --resume goes on")
+            raise typer.Exit(INTERRUPTED)
+        if not reached:
+            output.complain(tables.refusal(found, ending))
+            raise typer.Exit(NO)
 
 
 @app.command()
@@ -431,6 +537,46 @@ def _load(model: str, dims: Sequence[str] | None, bits: int | None, strict: bool
     from .frontend import load_onnx
 
     return load_onnx(model, dims=_bindings(dims), bits=bits, strict=strict)
+
+
+def _pair(
+    models: Sequence[str] | None,
+    on: str | None,
+    dims: Sequence[str] | None,
+    bits: int | None,
+    strict: bool,
+) -> tuple[list[LayerGraph], Accelerator]:
+    """Networks and the accelerator that they run on."""
+    from .dataflows import load_spec
+    from .frontend.errors import InputError
+
+    if not models or on is None:
+        raise InputError(
+            "expected networks and --on SPEC, or --design STUDY.db:N (see `chiploom simulate "
+            "--help`)"
+        )
+    accelerator = load_spec(on)
+    return [_load(model, dims, bits, strict) for model in models], accelerator
+
+
+def _design(
+    text: str, models: Sequence[str] | None, on: str | None, bits: int | None, dims: object
+) -> tuple[list[LayerGraph], Accelerator]:
+    """Networks and accelerator of `STUDY.db:N`."""
+    from .frontend.errors import InputError
+    from .search.study import open_study
+
+    if models or on is not None or bits is not None or dims:
+        raise InputError(
+            "--design: the study gives networks and accelerator; leave out MODEL, --on, --bits and "
+            "--dim"
+        )
+    path, _, number = text.rpartition(":")
+    if not path or not number.isdecimal():
+        raise InputError(f"--design {text}: expected STUDY.db:N, as in study.db:17")
+    with open_study(path) as study:
+        chosen = study.store.get(int(number))
+        return study.graphs(chosen), study.accelerator(chosen)
 
 
 def _bindings(dims: Sequence[str] | None) -> dict[str, int]:

@@ -1,10 +1,14 @@
-"""A progress bar over the layers of a simulation, on standard error."""
+"""Progress of a simulation and of a search, on standard error."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..search.run import Progress
 
 Report = Callable[[int, int, str], None]
 
@@ -17,11 +21,12 @@ def layer_progress(hidden: bool) -> Iterator[Report | None]:
         return
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
 
     from .text import printable, shorten
 
-    bar = Progress(
+    bar = Bar(
         TextColumn("mapping"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -37,3 +42,29 @@ def layer_progress(hidden: bool) -> Iterator[Report | None]:
             bar.update(task, completed=done, total=total, description=words)
 
         yield report
+
+
+@contextmanager
+def search_progress(hidden: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """Yield what a search calls after every round: a live line on a terminal, else one line about
+    every ten seconds; None where nobody looks."""
+    if hidden:
+        yield None
+        return
+    from .study import progress_line
+
+    if not sys.stderr.isatty():
+        last = [-10.0]
+
+        def line(progress: Progress) -> None:
+            if progress.seconds - last[0] >= 10:
+                last[0] = progress.seconds
+                print(f"{progress.seconds:6.0f} s  {progress_line(progress)}", file=sys.stderr)
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status("starting") as status:
+        yield lambda progress: status.update(escape(progress_line(progress)))

@@ -238,25 +238,35 @@ class Evaluation:
 
     def _first_tile(self, operand: Operand, level: int, child: Memory, parent: Memory) -> None:
         """The first tile comes in before the steady state, and leaves the ports' load."""
-        tile, width = self._point(operand, level), self.problem.bits.of(operand)
-        taken = width * self.counter.footprint(operand, parent, tile)
-        given = width * self.counter.footprint(operand, child, tile)
+        taken, given = self._first_ends(operand, level, child, parent)
         self.around += max(taken / parent.read_bandwidth, given / child.write_bandwidth)
         self.read[parent.name] -= taken
         self.written[child.name] -= given
 
+    def _first_ends(
+        self, operand: Operand, level: int, child: Memory, parent: Memory
+    ) -> tuple[int, int]:
+        """Bits of the first tile as they leave the outer level and as they reach the inner one."""
+        tile, width = self._point(operand, level), self.problem.bits.of(operand)
+        taken = width * self.counter.footprint(operand, parent, tile)
+        return taken, width * self.counter.footprint(operand, child, tile)
+
     def _last_tile(self, level: int, child: Memory, parent: Memory) -> None:
         """The last outputs leave after the steady state."""
+        taken, given = self._last_ends(level, child, parent)
+        self.around += max(taken / child.read_bandwidth, given / parent.write_bandwidth)
+        self.read[child.name] -= taken
+        self.written[parent.name] -= given
+
+    def _last_ends(self, level: int, child: Memory, parent: Memory) -> tuple[int, int]:
+        """Bits of the last outputs as they leave the inner level and as they reach the outer."""
         tile = self._point("O", level)
         everything = whole(self.counter)
         final, partial = self.problem.bits.O, self.problem.psum_bits
         ready = level > 0 and self.counter.visits("O", child, everything) == 1
         taken = (final if ready else partial) * self.counter.footprint("O", child, tile)
         ready = self.counter.visits("O", parent, everything) == 1
-        given = (final if ready else partial) * self.counter.footprint("O", parent, tile)
-        self.around += max(taken / child.read_bandwidth, given / parent.write_bandwidth)
-        self.read[child.name] -= taken
-        self.written[parent.name] -= given
+        return taken, (final if ready else partial) * self.counter.footprint("O", parent, tile)
 
 
 def port_time(memory: Memory, read: float, written: float) -> float:

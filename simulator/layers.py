@@ -16,6 +16,7 @@ from .mapper import EffortName
 from .mapping import Mapping
 from .packing import execute
 from .problem import Hardware, Problem
+from .rates import leakage_of
 from .result import Fidelity, Kind, LayerResult, Objective
 from .summaries import MappedLoops, mapped_loops
 
@@ -148,10 +149,7 @@ def _kind(layer: Layer) -> Kind:
 
 def leakage_per_cycle(accelerator: Accelerator) -> float:
     """pJ that the whole chip leaks in a cycle."""
-    milliwatts = sum(
-        sub.mac_leakage_mw + sub.vector.leakage_mw + sum(m.leakage_mw for m in sub.memories)
-        for sub in accelerator.sub_accelerators
-    )
+    milliwatts = sum(leakage_of(sub) for sub in accelerator.sub_accelerators)
     return milliwatts * 1e9 / accelerator.clock_hz
 
 
@@ -307,7 +305,7 @@ def streamed_cost(
     Its data comes from DRAM, passes the outermost on-chip memories that all PEs share (written
     and read once each way) and the vector unit, and returns; all of it overlaps.
     """
-    read, write = _deployed_bits(layer, graph, sub)
+    read, write = deployed_bits(layer, graph, sub)
     fused = layer.fused if isinstance(layer, VectorLayer) else ()
     work: tuple[FusedWork, ...] = fused
     if isinstance(layer, VectorLayer):
@@ -339,7 +337,7 @@ def _streamed(
     }
     passages: tuple[tuple[Operand, int, int], ...] = (("I", fetched, read), ("O", write, write))
     for operand, brought, taken in passages:
-        buffer = _shared_buffer(sub, operand)
+        buffer = shared_buffer(sub, operand)
         if buffer is not None:
             traffic[buffer.name, operand, "write"] = brought
             traffic[buffer.name, operand, "read"] = taken
@@ -357,7 +355,7 @@ def tensor_bits(graph: LayerGraph, name: str, widest: int) -> int:
     return tensor.elements * min(tensor.bits, widest)
 
 
-def _deployed_bits(
+def deployed_bits(
     layer: VectorLayer | MoveLayer, graph: LayerGraph, sub: SubAccelerator
 ) -> tuple[int, int]:
     """Bits read and written at the widths that the datapath keeps activations in."""
@@ -372,7 +370,7 @@ def _deployed_bits(
     )
 
 
-def _shared_buffer(sub: SubAccelerator, operand: Operand) -> Memory | None:
+def shared_buffer(sub: SubAccelerator, operand: Operand) -> Memory | None:
     """The outermost on-chip memory of an operand, if all PEs share it."""
     for memory in reversed(sub.levels(operand)[:-1]):
         if sub.instances(memory) == 1:

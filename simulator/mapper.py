@@ -111,20 +111,60 @@ class Survey:
 
 def survey(problem: Problem, effort: EffortName = "normal") -> Survey:
     """What `map_nest` begins with. Looks by energy and by latency raise different columns."""
-    limits = EFFORTS[effort]
     spatials = tuple(unrollings(problem.nest, problem.sub))
-    axes = {axis.name: number for number, axis in enumerate(problem.sub.axes)}
-    placed, sizes = [], []
-    for spatial in spatials:
-        rows = [(axes[u.axis], DIMS.index(u.dim), u.factor) for u in spatial]
-        placed.append(np.array(rows, dtype=np.int64).reshape(-1, 3))
-        factors = dict.fromkeys(DIMS, 1)
-        for unroll in spatial:
-            factors[unroll.dim] *= unroll.factor
-        steps = [-(-problem.nest[dim] // factors[dim]) for dim in DIMS]
-        sizes.append(tile_sizes(problem, steps, limits))
+    placed = _placed(problem, spatials)
     floors = problem.kernel.floors(placed)
+    sizes = _sizes(problem, placed, effort)
     return Survey(spatials, placed, sizes, floors, floors.copy(), set())
+
+
+def promising(
+    problem: Problem, objective: Objective, count: int, effort: EffortName = "normal"
+) -> Survey:
+    """A survey of the spatial mappings with the least floors and of those with the fewest steps
+    alone, `count` of each: for answers without proof."""
+    spatials = unrollings(problem.nest, problem.sub)
+    placed = _placed(problem, spatials)
+    floors = problem.kernel.floors(placed)
+    least, _ = problem.kernel.bounds(
+        floors,
+        objective=OBJECTIVES.index(objective),
+        macs_energy=problem.nest.macs * problem.sub.mac_energy,
+    )
+    fewest = range(min(count, len(spatials)))  # they come in that order
+    chosen = sorted({*np.argsort(least, kind="stable")[:count].tolist(), *fewest})
+    placed = [placed[n] for n in chosen]
+    floors = np.ascontiguousarray(floors[chosen])
+    sizes = _sizes(problem, placed, effort)
+    kept = tuple(spatials[n] for n in chosen)
+    return Survey(kept, placed, sizes, floors, floors.copy(), set())
+
+
+def _placed(problem: Problem, spatials: Sequence[tuple[Unroll, ...]]) -> list[Integers]:
+    """Spatial mappings as arrays."""
+    axes = {axis.name: number for number, axis in enumerate(problem.sub.axes)}
+    return [
+        np.array(
+            [(axes[u.axis], DIMS.index(u.dim), u.factor) for u in spatial], dtype=np.int64
+        ).reshape(-1, 3)
+        for spatial in spatials
+    ]
+
+
+def _sizes(
+    problem: Problem, placed: Sequence[Integers], effort: EffortName
+) -> list[list[Integers]]:
+    """Of every spatial mapping, per dim the tile sizes."""
+    cells = EFFORTS[effort].cells
+    states = math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
+    found = []
+    for rows in placed:
+        factors = [1] * len(DIMS)
+        for _, dim, factor in rows.tolist():
+            factors[dim] *= factor
+        steps = tuple(-(-n // f) for n, f in zip(problem.nest.sizes, factors, strict=True))
+        found.append(list(_thinned(steps, states, cells)))
+    return found
 
 
 def map_nest(
@@ -258,9 +298,14 @@ def tile_sizes(problem: Problem, steps: Sequence[int], effort: Effort) -> list[I
     return list(_thinned(tuple(steps), states, effort.cells))
 
 
-@lru_cache(maxsize=16_384)
+#: Tile sizes of one dim at most.
+MOST_SIZES: Final = 40
+
+
+@lru_cache(maxsize=65_536)
 def _thinned(steps: tuple[int, ...], states: int, cells: int) -> tuple[Integers, ...]:
-    most = 40
+    # Fewer than the longest list has change something, more do not.
+    most = max(3, *(len(tile_candidates(count, MOST_SIZES)) for count in steps))
     while True:
         sizes = [tile_candidates(count, most) for count in steps]
         if math.prod(map(len, sizes)) * states <= cells or most == 3:

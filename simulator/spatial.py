@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from operator import le
 
 from ..dataflows.accelerator import Axis, SubAccelerator
 from ..frontend.nest import DIMS, Dim, LoopNest
@@ -33,42 +34,72 @@ def balanced(size: int, limit: int) -> tuple[int, ...]:
     return tuple(sorted(factors))
 
 
-def axis_options(axis: Axis, left: dict[Dim, int]) -> list[Factors]:
+def axis_options(axis: Axis, left: dict[Dim, int]) -> tuple[Factors, ...]:
     """Balanced, maximal unrollings along one axis of dims with `left` indices to spread."""
-    dims = [dim for dim in axis.dims if left[dim] > 1]
-    found: list[Factors] = []
+    spread = tuple((dim, left[dim]) for dim in axis.dims if left[dim] > 1)
+    return _axis_options(axis.size, spread)
 
-    def extend(chosen: Factors, rest: list[Dim], room: int) -> None:
+
+# A sweep over the sizes of arrays asks for the same axis again and again.
+@lru_cache(maxsize=65_536)
+def _axis_options(size: int, left: Factors) -> tuple[Factors, ...]:
+    """Of an axis of a size, for dims that have several indices left."""
+    found: dict[Factors, tuple[int, ...]] = {}  # with the steps that each dim then takes
+
+    def extend(chosen: Factors, steps: tuple[int, ...], room: int) -> None:
+        rest = left[len(steps) :]
         if not rest or len(chosen) == DIMS_PER_AXIS or room == 1:
-            found.append(chosen)
+            found.setdefault(chosen, (*steps, *(count for _, count in rest)))
             return
-        dim = rest[0]
-        for factor in balanced(left[dim], room):
+        dim, count = rest[0]
+        for factor in balanced(count, room):
             more = (*chosen, (dim, factor)) if factor > 1 else chosen
-            extend(more, rest[1:], room // factor)
+            extend(more, (*steps, -(-count // factor)), room // factor)
 
-    extend((), dims, axis.size)
-    return _maximal(found, left)
+    extend((), (), size)
+    return _maximal(found)
 
 
-def _maximal(options: list[Factors], left: dict[Dim, int]) -> list[Factors]:
-    steps = {
-        option: tuple(-(-left[dim] // dict(option).get(dim, 1)) for dim in left)
-        for option in dict.fromkeys(options)
-    }
+def _maximal(steps: dict[Factors, tuple[int, ...]]) -> tuple[Factors, ...]:
     # Sorted by total steps, an option can only be dominated by an earlier one.
     kept: list[Factors] = []
+    fewest: list[tuple[int, ...]] = []
     for option in sorted(steps, key=lambda o: (math.prod(steps[o]), o)):
-        if not any(
-            all(a <= b for a, b in zip(steps[other], steps[option], strict=True)) for other in kept
-        ):
+        mine = steps[option]
+        if not any(all(map(le, other, mine)) for other in fewest):
             kept.append(option)
-    return kept
+            fewest.append(mine)
+    return tuple(kept)
 
 
 def unrollings(nest: LoopNest, sub: SubAccelerator) -> list[tuple[Unroll, ...]]:
     """All spatial mappings, the one with the fewest compute steps first."""
     return list(_unrollings(nest.sizes, nest.sequential, sub.axes))
+
+
+def fewest_steps(nest: LoopNest, sub: SubAccelerator) -> int:
+    """Temporal steps that remain with the best spatial mapping, before cycles per step."""
+    start: dict[Dim, int] = {
+        dim: 1 if dim in nest.sequential else size
+        for dim, size in zip(DIMS, nest.sizes, strict=True)
+    }
+    kept = math.prod(size for dim, size in zip(DIMS, nest.sizes, strict=True) if start[dim] != size)
+
+    def fewest(number: int, left: dict[Dim, int], taken: frozenset[Dim]) -> int:
+        if number == len(sub.axes):
+            return math.prod(left.values())
+        axis = sub.axes[number]
+        free = {dim: 1 if dim in taken else size for dim, size in left.items()}
+        least = math.prod(left.values())
+        for option in axis_options(axis, free):
+            rest = dict(left)
+            for dim, factor in option:
+                rest[dim] = -(-rest[dim] // factor)
+            halo = taken | {dim for dim, _ in option if dim in HALO}
+            least = min(least, fewest(number + 1, rest, halo))
+        return least
+
+    return kept * fewest(0, start, frozenset())
 
 
 def useful_sizes(nest: LoopNest, sub: SubAccelerator) -> tuple[int, ...]:

@@ -231,7 +231,7 @@ def _system(
     share = np.zeros((count, machines), dtype=np.int64)
     feeder = np.full(count, -1, dtype=np.int64)
     fits = np.zeros((count, machines), dtype=np.bool_)
-    kept = [_feeders(work.graph) for work in works]
+    kept = [feeders_of(work.graph) for work in works]
     stay = (duration.copy(), energy.copy(), share.copy())
     for n, (w, frame, layer) in enumerate(tasks):
         graph = works[w].graph
@@ -257,7 +257,7 @@ def _system(
     edges = [
         (number[w, frame, a], number[w, frame, b])
         for w, work in enumerate(works)
-        for a, b in _edges(work.graph)
+        for a, b in edges_of(work.graph)
         for frame in range(work.frames)
     ]
     release = np.array([frame * works[w].period for w, frame, _ in tasks], dtype=np.int64)
@@ -290,13 +290,13 @@ def _name(works: tuple[Work, ...], task: tuple[int, int, int]) -> str:
     return f"{work.graph.name}{suffix}: {work.graph.layers[layer].name}"
 
 
-def _edges(graph: LayerGraph) -> list[tuple[int, int]]:
+def edges_of(graph: LayerGraph) -> list[tuple[int, int]]:
     """(producer, consumer) of every tensor between layers, each pair once."""
     place = {layer.name: n for n, layer in enumerate(graph.layers)}
     return [(place[a], place[b]) for a, b in graph.dag.edges]
 
 
-def _feeders(graph: LayerGraph) -> dict[int, int]:
+def feeders_of(graph: LayerGraph) -> dict[int, int]:
     """Of a layer the producer whose output only it reads: its first input where that is one."""
     place = {layer.name: n for n, layer in enumerate(graph.layers)}
     found: dict[int, int] = {}

@@ -12,11 +12,12 @@ import os
 import time
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from ..errors import InfeasibleError, OutOfTimeError
 from .bounds import Limits, limits, lower_bound
 from .check import check
-from .cpsat import Model, Solved, horizon, whole_energies
+from .cpsat import Energies, Model, Solved, horizon, whole_energies
 from .instance import Goal, Instance, Schedule, schedule_of
 from .products import TOLERANCE, Answer, least_product
 
@@ -30,6 +31,8 @@ def exact(
     goal: Goal = "makespan",
     *,
     latency_bound: float | None = None,
+    energy_bound: float | None = None,
+    cycle_price: float = 0.0,
     seconds: float = 30.0,
     hint: Schedule | None = None,
     workers: int | None = None,
@@ -40,6 +43,9 @@ def exact(
 
     Args:
         latency_bound: cycles that the makespan may not exceed.
+        energy_bound: pJ that the energy may not exceed, leakage included; not with `edp`.
+        cycle_price: pJ that a cycle of the makespan costs on top of leakage, where the goal is
+            energy. The lower bound holds this price, the schedule's energy does not.
         hint: a schedule to start from. The answer is not worse, where the hint keeps the bound.
         workers: threads; None for one per processor.
 
@@ -48,7 +54,17 @@ def exact(
         OutOfTimeError: none was found in time.
         ValueError: a task runs on no machine, or tasks depend on each other.
     """
-    return _Search(instance, goal, latency_bound, seconds, hint, workers).run()
+    if goal == "edp" and (energy_bound is not None or cycle_price):
+        raise ValueError("expected no energy bound and no price of a cycle with the goal edp")
+    found = _Search(instance, goal, latency_bound, seconds, hint, workers)
+    found.budget, found.cycle_price = energy_bound, cycle_price
+    return found.run()
+
+
+def _total(model: Model, energies: Energies) -> Any:
+    """Energy on top of the base, in units, leakage included."""
+    options = sum(count * model.literal[key] for key, count in energies.counts.items())
+    return energies.leakage * model.makespan + options
 
 
 class _Search:
@@ -66,6 +82,8 @@ class _Search:
         self.until = self.begun + seconds
         self.workers = workers or min(_WORKERS, os.cpu_count() or 1)
         self.bound = latency_bound
+        self.budget: float | None = None
+        self.cycle_price = 0.0
         self.longest = horizon(instance)
         if latency_bound is not None:
             self.longest = min(self.longest, math.floor(latency_bound))
@@ -100,7 +118,7 @@ class _Search:
         found = self.known
         if solved.machine is not None:
             new = schedule_of(self.instance, solved.machine, solved.start, _ALGORITHM)
-            if found is None or new.value(self.goal) < found.value(self.goal):
+            if found is None or self.value(new) < self.value(found):
                 found = new
         if solved.outcome == "infeasible" and found is None:
             raise self.infeasible()
@@ -108,20 +126,34 @@ class _Search:
 
     def least_makespan(self) -> Schedule:
         longest = min(self.longest, self.known.makespan) if self.known else self.longest
-        model = self.model(longest, self.limits.makespan, False)
+        model = self.model(longest, self.limits.makespan, self.budget is not None)
+        self.keep_budget(model)
         solved = model.minimize(model.makespan, self.left(), self.workers)
         return self.answer(self.schedule(solved), float(max(solved.bound, self.limits.makespan)))
 
     def least_energy(self) -> Schedule:
+        priced = self.instance
+        if self.cycle_price:
+            priced = replace(priced, leakage=priced.leakage + self.cycle_price)
         model = self.model(self.longest, self.limits.makespan, True)
-        energies = whole_energies(self.instance, model.choices, self.longest)
-        objective = energies.leakage * model.makespan + sum(
-            count * model.literal[key] for key, count in energies.counts.items()
-        )
-        solved = model.minimize(objective, self.left(), self.workers)
+        energies = whole_energies(priced, model.choices, self.longest)
+        self.keep_budget(model)
+        solved = model.minimize(_total(model, energies), self.left(), self.workers)
         proven = float(energies.energy(solved.bound))
-        quick = lower_bound(self.instance, "energy", self.bound)
+        quick = lower_bound(priced, "energy", self.bound)
         return self.answer(self.schedule(solved), max(proven, quick))
+
+    def keep_budget(self, model: Model) -> None:
+        """Bound the energy, rounded down as units are, so that nothing within the bound is lost."""
+        if self.budget is None:
+            return
+        energies = whole_energies(self.instance, model.choices, self.longest)
+        units = math.floor((Fraction(self.budget) - energies.base) / energies.unit)
+        model.cp.add(_total(model, energies) <= units)
+
+    def value(self, schedule: Schedule) -> float:
+        """Of the goal, the price of cycles included."""
+        return schedule.value(self.goal) + self.cycle_price * schedule.makespan
 
     def least_edp(self) -> Schedule:
         low = self.limits.makespan
@@ -157,7 +189,7 @@ class _Search:
                 f"proven not to exist; allow more time or a longer latency than {self.longest} "
                 f"cycles"
             )
-        value = schedule.value(self.goal)
+        value = self.value(schedule)
         return replace(
             schedule,
             lower_bound=min(bound, value),
@@ -167,6 +199,13 @@ class _Search:
 
     def infeasible(self) -> InfeasibleError:
         """Why there is no schedule, and the shortest there is."""
+        if self.budget is not None:
+            return InfeasibleError(
+                f"no schedule within {self.longest} cycles needs at most {self.budget:g} pJ",
+                float(self.longest),
+                float(self.limits.makespan),
+                "energy and latency together",
+            )
         self.until = max(self.until, time.perf_counter() + 1.0)
         whole = horizon(self.instance)
         model = self.model(whole, self.limits.makespan, False)

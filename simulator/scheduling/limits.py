@@ -37,7 +37,7 @@ def end_limit(instance: Instance, task: int) -> Limit:
     """The earliest end of a task after all that it depends on, each at its shortest."""
     least = _shortest(instance).min(axis=1)
     end = np.zeros(instance.tasks)
-    for one in topological(instance):
+    for one in topological(instance.tasks, instance.edges, instance.names):
         needs = instance.edges[instance.edges[:, 1] == one, 0]
         end[one] = least[one] + max([0, instance.release[one], *end[needs]])
     return Limit(int(end[task]), f"the longest path of dependent layers to {instance.names[task]}")

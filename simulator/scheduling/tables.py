@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...ext._schedule import Placer
@@ -17,15 +19,19 @@ def due_dates(instance: Instance, latency_bound: float | None = None) -> Integer
     return due.astype(np.int64)
 
 
-def topological(instance: Instance) -> Integers:
+def topological(count: int, edges: Integers, names: Sequence[str] = ()) -> Integers:
     """(n,) tasks, each behind those that it depends on.
+
+    Args:
+        count: n.
+        edges: (e, 2) predecessor, successor.
+        names: of the tasks, for the message.
 
     Raises:
         ValueError: tasks depend on each other in a circle.
     """
-    count = instance.tasks
-    feeds_from, feeds = _neighbours(count, instance.edges[:, 0], instance.edges[:, 1])
-    waits = np.bincount(instance.edges[:, 1], minlength=count).tolist()
+    feeds_from, feeds = neighbours(count, edges[:, 0], edges[:, 1])
+    waits = np.bincount(edges[:, 1], minlength=count).tolist()
     starts, afters = feeds_from.tolist(), feeds.tolist()
     order = [task for task in range(count) if not waits[task]]
     for task in order:  # grows meanwhile
@@ -36,14 +42,14 @@ def topological(instance: Instance) -> Integers:
     if len(order) < count:
         stuck = next(task for task in range(count) if waits[task] > 0)
         raise ValueError(
-            f"{instance.names[stuck]}: expected tasks without circular dependencies, found it on "
-            "or behind a circle"
+            f"{names[stuck] if names else stuck}: expected tasks without circular dependencies, "
+            "found it on or behind a circle"
         )
     return np.array(order, np.int64)
 
 
-def _neighbours(count: int, of: Integers, other: Integers) -> tuple[Integers, Integers]:
-    """Where each task's neighbours begin, and all of them."""
+def neighbours(count: int, of: Integers, other: Integers) -> tuple[Integers, Integers]:
+    """Where each task's neighbours begin, (n + 1,), and all of them."""
     order = np.argsort(of, kind="stable")
     starts = np.zeros(count + 1, np.int64)
     np.cumsum(np.bincount(of, minlength=count), out=starts[1:])
@@ -58,10 +64,10 @@ def placer(instance: Instance, due: Integers) -> Placer:
             or whose feeder is not one of those it depends on, or feeds another task too; or tasks
             that depend on each other in a circle.
     """
-    order = topological(instance)
+    order = topological(instance.tasks, instance.edges, instance.names)
     _expect_sound(instance)
-    feeds_from, feeds = _neighbours(instance.tasks, instance.edges[:, 0], instance.edges[:, 1])
-    needs_from, needs = _neighbours(instance.tasks, instance.edges[:, 1], instance.edges[:, 0])
+    feeds_from, feeds = neighbours(instance.tasks, instance.edges[:, 0], instance.edges[:, 1])
+    needs_from, needs = neighbours(instance.tasks, instance.edges[:, 1], instance.edges[:, 0])
 
     def integers(table: Integers) -> Integers:
         return np.ascontiguousarray(table, np.int64)

@@ -26,7 +26,8 @@ anything = st.one_of(instances(largest=9), realistic_instances(largest=12))
 
 def twins(instance: Instance, due: Integers | None = None) -> tuple[Placer, PlainPlacer]:
     due = due_dates(instance) if due is None else due
-    return placer(instance, due), PlainPlacer(instance, topological(instance), due)
+    order = topological(instance.tasks, instance.edges)
+    return placer(instance, due), PlainPlacer(instance, order, due)
 
 
 def some_order(draw: st.DrawFn, instance: Instance, kernel: Placer) -> tuple[Integers, Integers]:

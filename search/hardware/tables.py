@@ -1,0 +1,160 @@
+"""What every layer costs on every option, computed when a layer is first seen and kept.
+
+Layers that cost the same share an entry. With a folder, entries outlive the process, and several
+processes share them: an entry is one file, written at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ...frontend.graph import ComputeLayer, Layer, LayerGraph
+from ...simulator.cache import mapper_version
+from ...simulator.variants import NEVER, VariantCosts, nest_costs, streamed_costs
+from .catalogue import Settings, catalogue
+from .options import Group, Options
+
+#: Layout of the files.
+LAYOUT: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LayerKey:
+    """What a layer's costs follow from, whatever its name."""
+
+    text: str
+
+    @staticmethod
+    def of(layer: Layer, graph: LayerGraph) -> LayerKey:
+        if isinstance(layer, ComputeLayer):
+            fused = [(work.work, work.read_bits) for work in layer.fused]
+            return LayerKey(repr((layer.nest, layer.bits, fused)))
+        work = [] if not hasattr(layer, "work") else [layer.work]
+        fused = [(item.work, item.read_bits) for item in getattr(layer, "fused", ())]
+        widths = [graph.tensors[name].bits for name in layer.inputs if name in graph.tensors]
+        first = graph.tensors[layer.inputs[0]].elements if layer.inputs else 0
+        output = graph.tensors[layer.output].bits if layer.output in graph.tensors else 0
+        return LayerKey(
+            repr((layer.read_bits, layer.write_bits, work, fused, widths, first, output))
+        )
+
+
+class CostTables:
+    """Costs of layers on all options of one sub-accelerator.
+
+    Args:
+        options: of the sub-accelerator.
+        settings: how layers are mapped.
+        folder: that keeps them, None for memory alone.
+    """
+
+    def __init__(
+        self, options: Options, settings: Settings, folder: str | os.PathLike[str] | None = None
+    ) -> None:
+        self.options, self.settings = options, settings
+        self.folder = None if folder is None else Path(folder)
+        self._known: dict[LayerKey, VariantCosts] = {}
+        self._group_keys = [_group_key(group, settings) for group in options.groups]
+
+    def costs(self, layer: Layer, graph: LayerGraph) -> VariantCosts:
+        """Of one layer, arrays of the shape (options,)."""
+        key = LayerKey.of(layer, graph)
+        found = self._known.get(key)
+        if found is None:
+            parts = [
+                self.group_costs(n, layer, graph, key) for n in range(len(self.options.groups))
+            ]
+            found = self._known[key] = _scattered(self.options, parts)
+        return found
+
+    def absent(self, layer: Layer, graph: LayerGraph) -> list[int]:
+        """Groups on which a layer's costs are neither in memory nor in the folder."""
+        key = LayerKey.of(layer, graph)
+        if key in self._known:
+            return []
+        files = [(group, self._file(group, key)) for group in range(len(self.options.groups))]
+        return [group for group, file in files if file is None or not file.exists()]
+
+    def mark(self, layer: Layer, graph: LayerGraph) -> str:
+        """Equal for layers that cost the same."""
+        return LayerKey.of(layer, graph).text
+
+    def group_costs(
+        self, group: int, layer: Layer, graph: LayerGraph, key: LayerKey | None = None
+    ) -> VariantCosts:
+        """Of one layer on the options of one group, from the folder where it is there."""
+        rates = self.options.groups[group].rates
+        if not isinstance(layer, ComputeLayer):
+            return streamed_costs(layer, graph, rates)
+        file = self._file(group, key or LayerKey.of(layer, graph))
+        found = None if file is None else _read(file, len(rates))
+        if found is None:
+            mappings = catalogue(layer, self.options.groups[group], self.settings).mappings
+            found = nest_costs(layer, mappings, rates, self.settings.objective)
+            if file is not None:
+                _write(file, found)
+        return found
+
+    def _file(self, group: int, key: LayerKey) -> Path | None:
+        if self.folder is None:
+            return None
+        digest = hashlib.sha256(self._group_keys[group] + key.text.encode()).hexdigest()
+        return self.folder / f"{digest[:40]}.npz"
+
+
+def _group_key(group: Group, settings: Settings) -> bytes:
+    """What the costs of any layer on a group follow from."""
+    digest = hashlib.sha256(mapper_version() + repr((LAYOUT, settings)).encode())
+    digest.update(repr(group.rates.sub.precision).encode())
+    for name in group.rates.__dataclass_fields__:
+        if name != "sub":
+            digest.update(np.ascontiguousarray(getattr(group.rates, name)).tobytes())
+    digest.update(repr([m.name for m in group.rates.sub.memories]).encode())
+    digest.update(repr(group.rates.sub.template).encode())
+    return digest.digest()
+
+
+def _scattered(options: Options, parts: Sequence[VariantCosts]) -> VariantCosts:
+    """Costs of groups, at the places of their options."""
+    arrays = []
+    for entry in fields(VariantCosts):
+        first = getattr(parts[0], entry.name)
+        empty = NEVER if entry.name.endswith("cycles") else np.inf
+        if first.dtype == np.bool_ or entry.name.startswith(("room", "written")):
+            empty = 0
+        whole = np.full(len(options.legal), empty, first.dtype)
+        for group, part in zip(options.groups, parts, strict=True):
+            whole[group.options] = getattr(part, entry.name)
+        whole.setflags(write=False)
+        arrays.append(whole)
+    return VariantCosts(*arrays)
+
+
+def _read(file: Path, count: int) -> VariantCosts | None:
+    """None where there is no such file, or none that can be used."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            found = VariantCosts(*(archive[entry.name] for entry in fields(VariantCosts)))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return None
+    return found if all(len(getattr(found, e.name)) == count for e in fields(found)) else None
+
+
+def _write(file: Path, costs: VariantCosts) -> None:
+    """At once, so that another process never sees half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=file.parent, suffix=".partial")
+    with os.fdopen(handle, "wb") as stream:
+        np.savez_compressed(
+            stream, **{entry.name: getattr(costs, entry.name) for entry in fields(costs)}
+        )
+    os.replace(partial, file)

@@ -1,0 +1,346 @@
+"""A study: its trials in Optuna's storage, its designs in a store beside it, and its answers.
+
+One trial is one candidate (networks with the hardware chosen for them). Designs that were looked at
+on the way go to the store first, in one transaction; then the trial is told. So what was told is
+complete however a run ends, and a trial that was not told is asked for anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from ..dataflows.accelerator import Accelerator
+from ..frontend.errors import InputError
+from ..frontend.graph import LayerGraph
+from . import answers
+from .context import Context, Networks, Outcome
+from .designs import DesignStore, EvaluatedDesign, canonical_json
+from .goals import Costs
+from .hardware.space import Design
+from .spaces.space import Choice, Value
+from .study_file import StudyFile, parse_study
+
+#: Attribute of a trial that holds what is known of it, as one JSON text: each costs a transaction.
+NOTES: Final = "chiploom"
+#: Ending of the file of designs, beside that of the trials.
+DESIGNS: Final = ".designs.db"
+
+_OPEN: Final = (TrialState.RUNNING, TrialState.WAITING)
+
+
+class Study:
+    """A search that is under way or has ended.
+
+    Attributes:
+        file: what is searched. path: SQLite file of trials, or another storage's URL.
+        store: of designs.
+        begun: seconds that earlier runs took.
+    """
+
+    def __init__(self, file: StudyFile, path: str, store: DesignStore, trials: optuna.Study):
+        self.file, self.path, self.store, self.trials = file, path, store, trials
+        self.context = Context(file, None)
+        self.begun = float(store.meta("seconds") or 0.0)
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Of wall time, over all runs."""
+        return self.begun + time.perf_counter() - self._start
+
+    # -- trials ------------------------------------------------------------------------------
+    def told(self) -> list[FrozenTrial]:
+        """Trials whose outcomes are known, in their order."""
+        states = (TrialState.COMPLETE,)
+        return self.trials.get_trials(deepcopy=False, states=states)
+
+    def notes(self, trial: FrozenTrial) -> dict[str, Any]:
+        """What is known of a trial, as `tell` kept it."""
+        found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
+        return found
+
+    def drop_unfinished(self) -> int:
+        """Give up trials that an earlier run began and did not tell; how many there were."""
+        unfinished = self.trials.get_trials(deepcopy=False, states=_OPEN)
+        for trial in unfinished:
+            self.trials.tell(trial.number, state=TrialState.FAIL)
+        return len(unfinished)
+
+    def ask(self) -> tuple[Trial, list[Choice]]:
+        """A new trial, and the networks that Optuna's sampler chose for it.
+
+        Every parameter is suggested, also where it is not active: then a sampler sees one space.
+        """
+        trial = self.trials.ask()
+        choices = []
+        for network in self.file.networks:
+            values: dict[str, Value] = {}
+            for parameter in network.space.parameters:
+                name = f"{network.name}.{parameter.name}"
+                if parameter.kind == "ordered":
+                    place = trial.suggest_int(name, 0, len(parameter.values) - 1)
+                    values[parameter.name] = parameter.values[place]
+                else:
+                    place = trial.suggest_categorical(name, range(len(parameter.values)))
+                    values[parameter.name] = parameter.values[place]
+            choices.append(network.space.settled(values))
+        return trial, choices
+
+    def tell(self, trial: Trial, outcome: Outcome, notes: dict[str, Any]) -> int:
+        """Keep an outcome: its designs, then the trial. The number of its design, 0 where none."""
+        numbers = self.store.add(self._rows(trial.number, outcome))
+        number = numbers[outcome.best] if outcome.best >= 0 else 0
+        costs = outcome.costs
+        known = {
+            "networks": self.context.named(outcome.task.networks),
+            "design": number,
+            "accuracy": outcome.accuracy,
+            "met": costs is not None and self.file.goals.met(costs),
+            "optimal": outcome.optimal,
+            "infeasible": outcome.infeasible,
+            "looked": len(outcome.looked),
+            "note": outcome.note,
+            "seconds": outcome.seconds,
+            "strategy": notes,
+        }
+        trial.set_user_attr(NOTES, json.dumps(known))
+        missed = 1e9 if costs is None else self.file.goals.penalty(costs)
+        trial.set_constraint("specs", 0.0 if outcome.task.hardware == "none" else missed)
+        self.trials.tell(trial, [self._value(name, outcome) for name in self.file.objectives])
+        return number
+
+    def _value(self, objective: str, outcome: Outcome) -> float:
+        """What Optuna sees; the worst there is where it is not known."""
+        if objective == "accuracy":
+            return outcome.accuracy or 0.0
+        costs = outcome.costs
+        if costs is None:
+            return 1e30
+        return {
+            "latency": float(costs.cycles),
+            "energy": costs.energy_pj,
+            "area": costs.area_mm2,
+            "edp": costs.cycles * costs.energy_pj,
+        }[objective]
+
+    def _rows(self, trial: int, outcome: Outcome) -> list[EvaluatedDesign]:
+        return [
+            self.row(
+                trial,
+                outcome.task.networks,
+                design,
+                costs,
+                outcome.accuracy,
+                outcome.accuracies,
+                optimal=outcome.optimal and number == outcome.best,
+            )
+            for number, (design, costs) in enumerate(outcome.looked)
+        ]
+
+    def row(
+        self,
+        trial: int,
+        networks: Networks,
+        design: Design,
+        costs: Costs,
+        accuracy: float | None,
+        accuracies: dict[str, float],
+        *,
+        optimal: bool = False,
+        note: str = "",
+    ) -> EvaluatedDesign:
+        """As the store keeps it."""
+        return EvaluatedDesign(
+            number=0,
+            trial=trial,
+            networks=canonical_json(self.context.named(networks)),
+            hardware=canonical_json(self.file.hardware.values(design)),
+            cycles=costs.cycles,
+            energy_pj=costs.energy_pj,
+            area_mm2=costs.area_mm2,
+            accuracy=accuracy,
+            accuracies=canonical_json(accuracies),
+            penalty=self.file.goals.penalty(costs),
+            feasible=self.file.goals.met(costs),
+            optimal=optimal,
+            seconds=self.seconds,
+            note=note,
+        )
+
+    # -- answers -----------------------------------------------------------------------------
+    @property
+    def best(self) -> EvaluatedDesign | None:
+        """Of the designs that meet the specs and were not refused when they were checked, the one
+        best in the first objective; of equal ones that of least hardware value."""
+        open_ = [
+            design for design in self.store.all(feasible=True) if design.checked_ok is not False
+        ]
+        aim = self.file.objectives[0]
+        metric = answers.METRICS[aim]
+
+        def rank(design: EvaluatedDesign) -> tuple[float, float, int]:
+            value = metric.value(design)
+            assert value is not None
+            worth = self.file.goals.value(costs_of(design))
+            return (-value if metric.maximise else value), worth, design.number
+
+        known = [design for design in open_ if metric.value(design) is not None]
+        return min(known, key=rank, default=None)
+
+    def front(self, objectives: Sequence[str] | None = None) -> list[EvaluatedDesign]:
+        """Designs that meet the specs and that no other one beats in all objectives."""
+        wanted = self.file.objectives if objectives is None else objectives
+        return answers.pareto_front(self.store.all(), list(wanted))
+
+    def hypervolume(
+        self, objectives: Sequence[str] | None = None
+    ) -> list[tuple[int, float, float]]:
+        """(design, seconds, hypervolume) as it grew; see `answers.hypervolume_over_time`."""
+        wanted = self.file.objectives if objectives is None else objectives
+        return answers.hypervolume_over_time(self.store.all(), list(wanted))
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Every design as CSV, JSON or Parquet, by the file's ending."""
+        answers.export(self.store.all(), Path(path))
+
+    def graphs(self, design: EvaluatedDesign) -> list[LayerGraph]:
+        """The networks of a design, called after the study's."""
+        chosen = json.loads(design.networks)
+        return self.context.graphs(tuple(chosen[network.name] for network in self.file.networks))
+
+    def accelerator(self, design: EvaluatedDesign) -> Accelerator:
+        """The hardware of a design."""
+        space = self.file.hardware
+        found = space.design(json.loads(design.hardware))
+        return space.accelerator(found, f"design-{design.number}")
+
+    def close(self) -> None:
+        self.store.put_meta("seconds", repr(self.seconds))
+        self.store.close()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def costs_of(design: EvaluatedDesign) -> Costs:
+    """Of a design as it is kept."""
+    return Costs(design.cycles, design.energy_pj, design.area_mm2)
+
+
+def open_study(
+    path: str | os.PathLike[str], designs: str | os.PathLike[str] | None = None
+) -> Study:
+    """A study that has begun before.
+
+    Args:
+        path: its SQLite file, or the URL of another storage.
+        designs: the file of its designs; beside the first one unless given.
+
+    Raises:
+        InputError: there is none.
+    """
+    text = os.fspath(path)
+    file = Path(designs) if designs is not None else designs_file(text)
+    if file is None or not file.exists():
+        raise InputError(f"{text}: expected a study, found no designs at {file}")
+    store = DesignStore(file)
+    stored = store.meta("study")
+    if stored is None:
+        store.close()
+        raise InputError(f"{file}: expected the designs of a study, found none; it never began")
+    base = Path(store.meta("base") or ".")
+    study = parse_study(stored, store.meta("file") or "study.yaml", base)
+    return Study(study, text, store, _trials(text, study, new=False))
+
+
+def create_study(
+    file: StudyFile,
+    path: str | os.PathLike[str],
+    designs: str | os.PathLike[str] | None = None,
+) -> Study:
+    """A new study.
+
+    Raises:
+        InputError: there is one already, or it cannot be written.
+    """
+    text = os.fspath(path)
+    place = Path(designs) if designs is not None else designs_file(text)
+    if place is None:
+        raise InputError(f"{text}: expected --designs FILE beside a storage that is no file")
+    taken = [known for known in (place, _as_file(text)) if known is not None and known.exists()]
+    if taken:
+        raise InputError(
+            f"{taken[0]}: expected no file there, found one; --resume goes on with it, --db names "
+            "another one"
+        )
+    if not place.parent.is_dir():
+        raise InputError(f"{place}: no directory {place.parent}; create it first")
+    trials = _trials(text, file, new=True)
+    store = DesignStore(place)
+    store.put_meta("file", str(file.path))
+    store.put_meta("base", str(file.base.resolve()))
+    store.put_meta("study", file.text)
+    return Study(file, text, store, trials)
+
+
+def designs_file(path: str) -> Path | None:
+    """Where the designs of a study in a file are; None for other storages."""
+    file = _as_file(path)
+    return None if file is None else file.with_suffix(DESIGNS)
+
+
+def _as_file(path: str) -> Path | None:
+    if path.startswith("sqlite:///"):
+        return Path(path.removeprefix("sqlite:///"))
+    return None if "://" in path else Path(path)
+
+
+def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
+    """The trials in their storage."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    place = _as_file(path)
+    if place is not None:
+        _expect_sqlite(place)
+    directions = [
+        StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
+        for name in file.objectives
+    ]
+    try:
+        storage = RDBStorage(path if place is None else f"sqlite:///{place}")
+        name = file.path.stem
+        if new:
+            study = optuna.create_study(storage=storage, study_name=name, directions=directions)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names(list(file.objectives))
+            return study
+        return optuna.load_study(storage=storage, study_name=name)
+    except (optuna.exceptions.OptunaError, KeyError, ImportError) as error:
+        raise InputError(f"{path}: not usable as the storage of trials: {error}") from error
+
+
+def _expect_sqlite(place: Path) -> None:
+    """Refuse what is no database before Optuna writes to it."""
+    if not place.exists() or not place.stat().st_size:
+        return
+    try:
+        with place.open("rb") as stream:
+            magic = stream.read(16)
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read: {error.strerror}") from error
+    if magic != b"SQLite format 3\x00":
+        raise InputError(f"{place}: expected a study's SQLite file, found something else")
