@@ -6,7 +6,8 @@ const started = [];
 
 function choose(page, item, go = false) {
   page.dispatchEvent(new CustomEvent("choose", { detail: item }));
-  if (go) page.querySelector(".panel")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  const behavior = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  if (go) page.querySelector(".panel")?.scrollIntoView({ behavior, block: "nearest" });
 }
 
 // The data of a page; a long one is compressed, and takes a moment.
