@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .frontend import load_onnx
     from .frontend.errors import InputError
     from .frontend.graph import LayerGraph
+    from .reports.write import write_report
     from .search.run import co_search
     from .search.study import Study, open_study
     from .simulator.result import Result
@@ -38,6 +39,7 @@ __all__ = [
     "load_spec",
     "open_study",
     "simulate",
+    "write_report",
 ]
 
 _HOMES = {
@@ -51,6 +53,7 @@ _HOMES = {
     "load_spec": "dataflows",
     "open_study": "search.study",
     "simulate": "simulator.simulate",
+    "write_report": "reports.write",
 }
 
 

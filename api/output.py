@@ -24,15 +24,22 @@ def check_targets(json: Path | None, csv: Path | None = None, dump: str | None =
         raise InputError("only one of --json -, --csv - and --dump can go to standard output")
     if json is not None and json == csv:
         raise InputError(f"--json and --csv both name {json}; write to two files")
-    for option, target in (("--json", json), ("--csv", csv)):
-        if target is None or is_stdout(target):
-            continue
-        if target.is_dir():
-            raise InputError(f"{option} {target}: expected a file, found a directory")
-        if not target.parent.is_dir():
-            raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
-        if not os.access(target if target.exists() else target.parent, os.W_OK):
-            raise InputError(f"{option} {target}: no permission to write there")
+    check_file("--json", json)
+    check_file("--csv", csv)
+
+
+def check_file(option: str, target: Path | None) -> None:
+    """Refuse one that cannot be written."""
+    from .frontend.errors import InputError
+
+    if target is None or is_stdout(target):
+        return
+    if target.is_dir():
+        raise InputError(f"{option} {target}: expected a file, found a directory")
+    if not target.parent.is_dir():
+        raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise InputError(f"{option} {target}: no permission to write there")
 
 
 def check_folder(folder: Path | None) -> None:
@@ -45,14 +52,28 @@ def check_folder(folder: Path | None) -> None:
 
 def write(target: Path, text: str) -> None:
     """To a file, whole or not at all, or to standard output."""
-    from .frontend.errors import InputError
-    from .simulator.files import write_text
-
     if is_stdout(target):
         print(text, end="")
-        return
+    else:
+        write_file(target, text.encode("utf-8"))
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """The same for what need not be text."""
+    if is_stdout(target):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+    else:
+        write_file(target, content)
+
+
+def write_file(target: Path, content: bytes) -> None:
+    """To a file, whole or not at all."""
+    from .frontend.errors import InputError
+    from .simulator import files
+
     try:
-        write_text(target, text)
+        files.write_bytes(target, content)
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror}") from None
 

@@ -99,9 +99,12 @@ def one(options: argparse.Namespace, name: str, seed: int) -> list[object]:
         seconds=options.seconds if name == "exact" else None,
         trials=None if name == "exact" else TRIALS.get(name, OTHERS),
     )
-    with tempfile.TemporaryDirectory() as folder, co_search(
-        file, db=Path(folder) / "study.db", cache=options.cache, workers=options.workers
-    ) as study:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        co_search(
+            file, db=Path(folder) / "study.db", cache=options.cache, workers=options.workers
+        ) as study,
+    ):
         ending = study.ending
         best, met = study.best, True
         if best is None:  # the one with the least penalty, of the most accurate networks

@@ -209,6 +209,17 @@ class LayerGraph:
         return self.modelled_elements / (self.modelled_elements + missing)
 
     @cached_property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Of every layer the layers whose outputs it reads: the edges of `dag`, as plain data."""
+        found: dict[str, tuple[str, ...]] = {}
+        producers: dict[str, list[str]] = {}
+        for layer in self.layers:
+            names = (name for tensor in layer.inputs for name in producers.get(tensor, ()))
+            found[layer.name] = tuple(dict.fromkeys(names))
+            producers.setdefault(layer.output, []).append(layer.name)
+        return found
+
+    @cached_property
     def dag(self) -> nx.DiGraph[str]:
         """Layer names as nodes (attribute ``layer``), an edge for each tensor handed on.
 

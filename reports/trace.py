@@ -21,7 +21,7 @@ def trace_events(result: Result) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [_named("process_name", result.spec.name, 0)]
     events += [_named("thread_name", name, number) for name, number in tracks.items()]
     events += [_layer(layer, tracks, scale) for layer in result.layers]
-    for cycle, bits in _dram(result):
+    for cycle, bits in dram_levels(result):
         events.append(
             {
                 "name": "DRAM GB/s",
@@ -61,7 +61,7 @@ def _layer(layer: LayerResult, tracks: dict[str, int], scale: float) -> dict[str
     }
 
 
-def _dram(result: Result) -> list[tuple[int, float]]:
+def dram_levels(result: Result) -> list[tuple[int, float]]:
     """(cycle, bits per cycle from there on); without a schedule, the mean of each layer."""
     if result.schedule is not None:
         return list(result.schedule.dram)

@@ -26,6 +26,12 @@ def si(value: float, unit: str = "") -> str:
     return f"{number} {_SI[power]}{unit}".strip()
 
 
+def plain(value: float) -> str:
+    """Three significant digits without a prefix: `0.0123`, `12.3`, `12300`."""
+    number = float(f"{value:.3g}")
+    return str(int(number)) if number.is_integer() else f"{number:g}"
+
+
 def count(value: int) -> str:
     """A count without unit: `1.23 M`."""
     return si(value)

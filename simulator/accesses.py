@@ -272,11 +272,18 @@ class Counter:
         count = math.prod(splits[dim].first_elements(tile[dim]) for dim in plain)
         if operand == "I":
             for outputs, taps, axis in PAIRS:
-                o = next(splits[outputs].tiles(0, tile[outputs]))
-                f = next(splits[taps].tiles(0, tile[taps]))
-                touched = len(positions(self.nest, axis, o, f, clip=False))
-                count *= min(touched, self.nest.input_size[axis])
+                count *= self.touched(memory, outputs, taps, axis, tile)
         return count
+
+    def touched(
+        self, memory: Memory, outputs: Dim, taps: Dim, axis: int, tile: dict[Dim, int]
+    ) -> int:
+        """Input positions along one axis that the first instance must hold for a tile."""
+        splits = self.splits[memory.name]
+        o = next(splits[outputs].tiles(0, tile[outputs]))
+        f = next(splits[taps].tiles(0, tile[taps]))
+        count = len(positions(self.nest, axis, o, f, clip=False))
+        return min(count, self.nest.input_size[axis])
 
 
 def whole(counter: Counter) -> dict[Dim, int]:

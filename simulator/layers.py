@@ -18,6 +18,7 @@ from .packing import execute
 from .problem import Hardware, Problem
 from .rates import leakage_of
 from .result import Fidelity, Kind, LayerResult, Objective
+from .summaries import MappedLoops, mapped_loops
 
 Traffic = dict[tuple[str, Operand, str], int]
 
@@ -53,6 +54,7 @@ class LayerCost:
     fused: tuple[str, ...] = field(default=())
     room: tuple[int, int] = (0, 0)
     resident: LayerCost | None = None
+    loops: MappedLoops | None = None
 
     def value(self, objective: Objective) -> float:
         """The layer's share of an objective."""
@@ -130,6 +132,8 @@ class LayerCost:
             lower_bound=self.lower_bound,
             fused=self.fused,
             note=self.note,
+            loops=self.loops,
+            inputs=graph.sources[layer.name],
         )
 
 
@@ -188,6 +192,7 @@ def compute_cost(
         NoMappingError: no mapping is legal.
     """
     sub = problem.sub
+    loops: MappedLoops | None = None
     if fidelity == "roofline":
         least = roofline(problem)
         read, written, network = least.read_bits, least.write_bits, 0.0
@@ -198,6 +203,7 @@ def compute_cost(
         cost = found.cost
         read, written, network = cost.read_bits, cost.write_bits, cost.network_energy
         text, optimal, lower = found.mapping.describe(sub), found.optimal, found.lower_bound
+        loops = mapped_loops(problem, found.mapping)
         cycles, limit = cost.cycles, cost.bound
         if fidelity == "cycle":
             timing = execute(lower_program(problem, found.mapping))
@@ -220,6 +226,7 @@ def compute_cost(
         text,
         optimal,
         lower,
+        loops=loops,
     )
     if not keeping or fidelity == "roofline":
         return answer

@@ -6,10 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from .files import write_text
+from .summaries import ArraySummary, MappedLoops, array_json
 
 SCHEMA: Final = "chiploom.result/1"
 
@@ -35,6 +37,8 @@ class LayerResult:
         bound: `compute`, `vector` or `memory:<level>`: what the cycles are limited by.
         traffic: bits read and written per memory, `<memory>.<operand>.read|write`.
         mapping: in words, empty where there is none.
+        loops: the same as loops and tiles, None where there is none.
+        inputs: names of the layers of its network whose outputs it reads.
         optimal: no mapping of the mapspace is better in the objective.
         lower_bound: no mapping can be better than this, in the unit of the objective
             (cycles, pJ, or cycles x pJ).
@@ -65,6 +69,8 @@ class LayerResult:
     note: str = ""
     frame: int = 0
     stays: bool = False
+    loops: MappedLoops | None = None
+    inputs: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -96,6 +102,8 @@ class SpecSummary:
     Attributes:
         area_by_component: mm² by component, `<sub-accelerator>.<component>`.
         sources: where energy and area of each component come from.
+        arrays: its sub-accelerators, in the order of their names; empty where a file says nothing
+            of them.
     """
 
     name: str
@@ -105,6 +113,14 @@ class SpecSummary:
     area_by_component: Mapping[str, float]
     sources: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    arrays: tuple[ArraySummary, ...] = ()
+
+    @property
+    def dram_bandwidth(self) -> float:
+        """Bits per cycle of the DRAM, both directions together; 0 where it is not known."""
+        reserved = [array.dram.bandwidth for array in self.arrays if array.dram_reserved]
+        common = [array.dram.bandwidth for array in self.arrays if not array.dram_reserved]
+        return sum(reserved) + max(common, default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +242,7 @@ class Result:
                 "sub_accelerators": list(self.spec.sub_accelerators),
                 "sources": dict(self.spec.sources),
                 "notes": list(self.spec.notes),
+                "arrays": [array_json(array) for array in self.spec.arrays],
             },
             "objective": self.objective,
             "fidelity": self.fidelity,
@@ -250,6 +267,12 @@ class Result:
                 for entry in model.not_modelled
             ],
         }
+
+    def _repr_html_(self) -> str:
+        """The result in a notebook. How it looks is the reports' business, above this part: it is
+        bound by name, so that nothing here depends on it."""
+        html: str = import_module("..reports.notebook", __package__).result_html(self)
+        return html
 
     def json_text(self) -> str:
         """`to_json` as text. Raises ValueError where a cost is not a finite number."""
@@ -284,6 +307,8 @@ def _layer_json(layer: LayerResult) -> dict[str, Any]:
         "note": layer.note,
         "frame": layer.frame,
         "stays": layer.stays,
+        "loops": None if layer.loops is None else layer.loops.to_json(),
+        "inputs": list(layer.inputs),
     }
 
 

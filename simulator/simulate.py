@@ -20,6 +20,7 @@ from .result import (
 from .scheduling.costs import Progress, Work, layer_costs, map_all, system_of
 from .scheduling.instance import Algorithm, Goal
 from .scheduling.outcome import layer_results, summary_of
+from .summaries import array_summary
 
 GOALS: Final[dict[Objective, Goal]] = {"latency": "makespan", "energy": "energy", "edp": "edp"}
 
@@ -165,6 +166,7 @@ def _spec_summary(accelerator: Accelerator, networks: list[LayerGraph]) -> SpecS
         area,
         sources,
         tuple(notes),
+        tuple(map(array_summary, accelerator.sub_accelerators)),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import chiploom
 from chiploom.simulator.result import LayerResult, ModelSummary, Result, SpecSummary
 
 CONV = LayerResult(
@@ -89,3 +90,19 @@ def long_result(result: Result) -> Callable[[int], Result]:
         return replace(result, layers=tuple(made))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Result:
+    """A small network on one array: mappings, edges, fused operators."""
+    return chiploom.simulate(
+        chiploom.load_onnx("resnet9"), chiploom.load_spec("eyeriss"), effort="fast"
+    )
+
+
+@pytest.fixture(scope="session")
+def scheduled() -> Result:
+    """Two networks on two arrays, scheduled."""
+    graphs = [chiploom.load_onnx(name, bits=8) for name in ("resnet9", "lstm")]
+    spec = chiploom.load_spec("nasaic-w1")
+    return chiploom.simulate(graphs, spec, effort="fast", schedule="list")

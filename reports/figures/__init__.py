@@ -1,0 +1,1 @@
+"""Figures of the reports: a result in, a plotly figure out. plotly is imported when one is made."""

@@ -1,0 +1,99 @@
+"""Writing a report to a file, in any of its formats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from ..frontend.errors import InputError
+from ..simulator.files import write_bytes
+from ..simulator.result import Result
+from . import export, markdown
+from .build import document_of
+from .document import Document
+
+Format = Literal["html", "md", "json", "csv", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+_SUFFIXES: Final[dict[str, Format]] = {
+    ".html": "html",
+    ".htm": "html",
+    ".md": "md",
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+
+
+def write_report(
+    results: Result | Sequence[Result],
+    path: str | os.PathLike[str],
+    *,
+    format: Format | None = None,
+    names: Sequence[str] | None = None,
+) -> None:
+    """Write the report of a simulation, or one that compares several.
+
+    Args:
+        results: one, or several to compare; ratios are to the first.
+        path: the file, written whole or not at all.
+        format: by default what the file's suffix says, and HTML where it has none.
+        names: of the results, where there are several.
+
+    Raises:
+        InputError: there is no result, the names do not fit, the file cannot be written, or a
+            package that the format needs is not installed.
+    """
+    given = [results] if isinstance(results, Result) else list(results)
+    if not given:
+        raise InputError("report: expected at least one result, found none")
+    if names is not None and len(names) != len(given):
+        raise InputError(f"report: expected {len(given)} names, found {len(names)}")
+    target = Path(path)
+    content = report_bytes(document_of(given, names), format or format_of(target))
+    try:
+        write_bytes(target, content)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+def format_of(path: Path) -> Format:
+    """What a file's suffix says; HTML where it has none.
+
+    Raises:
+        InputError: it is none that we know.
+    """
+    if not path.suffix:
+        return "html"
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(
+            f"{path}: expected one of {', '.join(_SUFFIXES)}, found {path.suffix}; "
+            "name the file so, or name the format"
+        )
+    return _SUFFIXES[path.suffix.lower()]
+
+
+def report_bytes(document: Document, format: Format) -> bytes:
+    """The content of the file.
+
+    Raises:
+        InputError: the format is not known, or its package is not installed.
+    """
+    if format == "parquet":
+        return export.parquet_bytes(document)
+    writers: dict[str, Callable[[Document], str]] = {
+        "html": _html,
+        "md": markdown.markdown_text,
+        "json": export.json_text,
+        "csv": export.csv_text,
+    }
+    if format not in writers:
+        raise InputError(f"format: expected one of {', '.join(FORMATS)}, found {format!r}")
+    return writers[format](document).encode("utf-8", "replace")
+
+
+def _html(document: Document) -> str:
+    from .html.page import html_text
+
+    return html_text(document)
