@@ -554,8 +554,7 @@ def _pair(
 
     if not models or on is None:
         raise InputError(
-            "expected networks and --on SPEC, or --design STUDY.db:N (see `chiploom simulate "
-            "--help`)"
+            "expected MODEL and --on SPEC, or --design STUDY.db:N (see `chiploom simulate --help`)"
         )
     accelerator = load_spec(on)
     return [_load(model, dims, bits, strict) for model in models], accelerator

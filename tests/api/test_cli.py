@@ -324,6 +324,7 @@ def test_a_reader_that_leaves_is_no_error(arguments: list[str]) -> None:
 
 def test_an_interrupt_is_quiet() -> None:
     command = [*COMMAND, "simulate", "vgg16", "resnet50", "bert-base", "--on", "eyeriss"]
+    command += ["--effort", "thorough", "--objective", "latency"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         time.sleep(1.0)  # past the start of Python, before the end of the work
         process.send_signal(signal.SIGINT)
