@@ -176,25 +176,36 @@ class ExactHardware:
         def aim() -> float:
             return -math.inf if self._feasible() else cutoff
 
-        return math.isinf(self._prove(goals, aim, self._decide))
+        return math.isinf(self._prove(goals, aim, self._decide, any_=True))
 
     def _prove(
         self,
         goals: Goals,
         aim: Callable[[], float],
         settle: Callable[[Goals, Design], float],
+        *,
+        any_: bool = False,
     ) -> float:
         """The least bound that stays below the aim, infinite where none does.
 
+        Designs are settled by their bounds, the least first: where time runs out, what is left is
+        not far below the best.
+
         Args:
+            any_: any design that meets the specs will do: then part by part of the space.
             aim: values from there on do not matter; it falls as better designs are found.
             settle: a final bound of one design.
         """
         relaxation = Relaxation(self.problem, goals)
         floor = math.inf
+        rest: list[tuple[float, Design]] = []
         for least, left in relaxation.survivors(aim, self._late):
-            mine = self._settled(relaxation, goals, left, aim, settle)
-            floor = min(floor, least, mine)
+            floor = min(floor, least)
+            if any_:
+                floor = min(floor, self._settled(relaxation, goals, left, aim, settle))
+            else:
+                rest += left
+        floor = min(floor, self._settled(relaxation, goals, sorted(rest), aim, settle))
         self.bounded += relaxation.bounded
         return floor if floor < aim() * (1 - TOLERANCE) else math.inf
 
