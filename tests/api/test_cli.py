@@ -325,7 +325,10 @@ def test_a_reader_that_leaves_is_no_error(arguments: list[str]) -> None:
 def test_an_interrupt_is_quiet() -> None:
     command = [*COMMAND, "simulate", "vgg16", "resnet50", "bert-base", "--on", "eyeriss"]
     command += ["--effort", "thorough", "--objective", "latency"]
+    # A job in the background has interrupts ignored, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        signal.signal(signal.SIGINT, before)
         time.sleep(1.0)  # past the start of Python, before the end of the work
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
