@@ -200,6 +200,7 @@ class ExactStudy:
         self.proven = self.infeasible = False
         self.unreachable: tuple[tuple[Metric, float, float], ...] = ()
         self.notes: list[str] = []
+        self.unbounded = -np.inf  # no combination is above this, where time ended the bounds
         self.dropped = -np.inf  # no combination with a network that was left out is above this
 
     def left(self) -> float:
@@ -271,6 +272,10 @@ class ExactStudy:
             if stands:
                 break
             refused += 1
+        if self.unbounded > -np.inf:
+            open_ = self.unbounded
+        elif open_ is None and not stands and self.dropped > -np.inf:
+            open_ = self.dropped
         if not stands and incumbent is not None and open_ is not None:
             stands = self._finish(_keys(lists, incumbent[1]), self.left())
         self.notes.append(f"{tested} combinations of networks tested on all designs")
@@ -356,8 +361,9 @@ class ExactStudy:
             found, _ = reach.best(threshold, rows=rows)
             heap += [(-float(f), int(r)) for f, r in zip(found, rows, strict=True) if f > threshold]
             if time.perf_counter() > self.until - FINAL * self.seconds:
-                # What the designs left could reach is not known: all that there is.
-                yield reach.largest, (0,) * count
+                self.unbounded = reach.largest  # what the designs left could reach is not known
+                if incumbent is not None:
+                    yield incumbent
                 return
         heapq.heapify(heap)
         done: set[tuple[int, ...]] = set()
