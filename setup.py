@@ -10,7 +10,7 @@ found = setuptools.find_packages(include=[*PARTS, *(f"{part}.*" for part in PART
 
 setuptools.setup(
     package_dir={NAME: "api", **{f"{NAME}.{part}": part for part in PARTS}},
-    packages=[NAME, *(f"{NAME}.{package}" for package in found)],
+    packages=[NAME, f"{NAME}.commands", *(f"{NAME}.{package}" for package in found)],
     ext_modules=cythonize(
         [
             setuptools.Extension(

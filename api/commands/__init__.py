@@ -1,0 +1,1 @@
+"""A module for each command; `chiploom.cli` puts them together."""

@@ -1,0 +1,28 @@
+"""Exit codes, and what the user got wrong as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from .. import output
+
+NO, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn what the user got wrong into one message and an exit code."""
+    from ..frontend.errors import InputError
+    from ..simulator.errors import InfeasibleError, NoMappingError, OutOfTimeError
+
+    try:
+        yield
+    except (NoMappingError, InfeasibleError, OutOfTimeError) as error:
+        output.complain(str(error))
+        raise typer.Exit(NO) from None
+    except InputError as error:
+        output.complain(str(error))
+        raise typer.Exit(BAD_INPUT) from None
