@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..frontend.nest import Dim, Operand
+from .resources import Device, Resources, total
 
 Buffering = Literal["double", "single", "auto"]
 Direction = Literal["read", "write"]
@@ -236,6 +237,8 @@ class SubAccelerator:
         mac_area_mm2, mac_leakage_mw: of the whole array.
         parameters: the template's parameters as resolved, for the report.
         dram_reserved: its bandwidth of the DRAM is its own, whatever other sub-accelerators do.
+        resources: of an FPGA that each component takes; empty where it is no FPGA.
+        resource_sources: where these come from.
     """
 
     name: str
@@ -253,6 +256,8 @@ class SubAccelerator:
     parameters: Mapping[str, str] = field(default_factory=dict)
     dram_reserved: bool = False
     commands: Commands | None = None
+    resources: Mapping[str, Resources] = field(default_factory=dict)
+    resource_sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pes(self) -> int:
@@ -297,6 +302,7 @@ class Accelerator:
         node_nm: technology node, None where the spec gives every number itself.
         sub_accelerators: at least one.
         description, source: for the report.
+        device: the FPGA that it is built on, None where it is no FPGA.
     """
 
     name: str
@@ -305,3 +311,9 @@ class Accelerator:
     node_nm: float | None = None
     description: str = ""
     source: str = ""
+    device: Device | None = None
+
+    @property
+    def resources(self) -> Resources:
+        """Of the FPGA that all sub-accelerators take together."""
+        return total(part for sub in self.sub_accelerators for part in sub.resources.values())

@@ -24,6 +24,8 @@ from .accelerator import (
     VectorUnit,
 )
 from .errors import DerivationError
+from .fabric import on_fabric
+from .resources import Device
 from .schema import (
     Architecture,
     CommandsModel,
@@ -64,12 +66,14 @@ class Chip:
 
     Attributes:
         dram_energy: pJ per bit read, written, and where they come from (`dram_energy`).
+        device: the FPGA that it is built on; `technology` is its node then.
     """
 
     clock_hz: float
     technology: TechnologyModel | None
     dram: DramModel
     dram_energy: tuple[float, float, str]
+    device: Device | None = None
 
 
 def build(
@@ -98,7 +102,7 @@ def build(
         _with_network(memory, stated, axes, per_pe, chip.technology)
         for memory, stated in zip(on_chip, architecture.memories, strict=True)
     ]
-    return SubAccelerator(
+    sub = SubAccelerator(
         name=name,
         template=template,
         axes=axes,
@@ -114,6 +118,7 @@ def build(
         parameters=dict(parameters),
         commands=_commands(architecture.commands, chip),
     )
+    return sub if chip.device is None else on_fabric(sub, architecture, chip.device)
 
 
 def _commands(stated: CommandsModel | None, chip: Chip) -> Commands | None:

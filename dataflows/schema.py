@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, S
 from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
 from .accelerator import Buffering, Layout
 from .expressions import Canonical
+from .resources import DspFamily
 from .units import Bandwidth, Duration, Kind, parse, parse_bandwidth, parse_duration
 
 # -- field types -----------------------------------------------------------------------------------
@@ -36,6 +37,12 @@ def _whole(value: object, *, least: int = 1) -> int:
     if not least <= number <= 2**40:
         raise ValueError(f"expected a whole number of at least {least}, found {number}")
     return int(number)
+
+
+def _amount(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | Canonical) or value < 0:
+        raise ValueError(f"expected a number of at least 0, found {value!r}")
+    return float(value)
 
 
 def _bits(value: object) -> int:
@@ -103,6 +110,7 @@ Size = Annotated[int, _plain(_whole_bits)]
 Rate = Annotated[Bandwidth, _plain(_bandwidth)]
 Time = Annotated[Duration, _plain(_duration)]
 Frequency = Annotated[float, _of("frequency")]
+Amount = Annotated[float, _plain(_amount)]
 Length = Annotated[float, _of("length")]
 Energy = Annotated[float, _of("energy", positive=False)]
 EnergyPerBit = Annotated[float, _of("energy per bit", positive=False)]
@@ -154,7 +162,7 @@ class MemoryModel(Strict):
     complete_outputs: StrictBool = False
     swaps_with: StrictStr = ""
     tiled: dict[Operand, Dims] = {}
-    type: Literal["auto", "registers", "sram"] = "auto"
+    type: Literal["auto", "registers", "sram", "bram", "uram"] = "auto"
     access_width: Size | None = None
     derive: Derive | None = None
     energy: EnergyPerBit | None = None
@@ -181,10 +189,24 @@ class MacModel(Strict):
     type: Literal["int", "float", "bfloat"] = "int"
     cycles: Count = 1
     registers: Annotated[int, _plain(_whole_bits)] | None = None
+    units: Count | None = None
+    packed: StrictBool = False
+    dsps: Amount | None = None
+    luts: Amount | None = None
+    ffs: Amount | None = None
     derive: MacSource | None = None
     energy: Energy | None = None
     area: Area | None = None
     leakage: Power | None = None
+    source: StrictStr = ""
+
+
+class ControlModel(Strict):
+    """Logic of an FPGA design that is neither arithmetic nor a buffer."""
+
+    luts: Amount = 0
+    ffs: Amount = 0
+    dsps: Amount = 0
     source: StrictStr = ""
 
 
@@ -230,10 +252,11 @@ class Architecture(Strict):
     mac: MacModel = MacModel()
     skew: SkewModel = SkewModel()
     commands: CommandsModel | None = None
+    control: ControlModel = ControlModel()
 
 
 #: Keys of an architecture that a spec may override key by key on top of a template.
-OVERRIDABLE: Final = ("precision", "vector", "mac", "skew", "commands")
+OVERRIDABLE: Final = ("precision", "vector", "mac", "skew", "commands", "control")
 
 # -- templates -------------------------------------------------------------------------------------
 
@@ -267,11 +290,12 @@ class TemplateModel(Strict):
     mac: dict[StrictStr, Any] = {}
     skew: dict[StrictStr, Any] = {}
     commands: dict[StrictStr, Any] | None = None
+    control: dict[StrictStr, Any] = {}
 
 
 # -- specs -----------------------------------------------------------------------------------------
 
-DramType = Literal["LPDDR4", "LPDDR", "DDR3", "HBM2", "HBM3", "HBM4"]
+DramType = Literal["LPDDR4", "LPDDR", "DDR3", "DDR4", "HBM2", "HBM3", "HBM4"]
 
 
 class TechnologyModel(Strict):
@@ -330,17 +354,46 @@ class SubModel(Strict):
     mac: dict[StrictStr, Any] | None = None
     skew: dict[StrictStr, Any] | None = None
     commands: dict[StrictStr, Any] | None = None
+    control: dict[StrictStr, Any] | None = None
 
 
 class SpecModel(Strict):
-    """A spec file."""
+    """A spec file. A `device` gives the technology, and what the spec leaves out of clock and DRAM."""
 
     description: StrictStr = ""
     source: StrictStr = ""
+    device: StrictStr | None = None
     technology: TechnologyModel | None = None
     clock: Frequency
     dram: DramModel
     sub_accelerators: Annotated[list[SubModel], Field(min_length=1, max_length=64)]
+
+
+# -- devices ---------------------------------------------------------------------------------------
+
+
+class ResourcesModel(Strict):
+    """Resources of an FPGA."""
+
+    dsps: Count
+    bram36: Count
+    luts: Count
+    ffs: Count
+    uram: Annotated[int, _plain(_whole, least=0)] = 0
+
+
+class DeviceModel(Strict):
+    """An FPGA on its board. `dram` is as of a spec."""
+
+    title: StrictStr
+    part: StrictStr
+    dsp: DspFamily
+    node: Length
+    resources: ResourcesModel
+    clock: Frequency
+    most_clock: Frequency
+    dram: DramModel
+    source: StrictStr
 
 
 def literal_choices(annotation: object) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from .accelerator import Accelerator, SubAccelerator
 from .checks import check, check_dram
+from .device import read_device
 from .document import Document, Where, read_document
 from .dram_shares import check_shares, with_shares
 from .errors import DerivationError, SpecError, suggest
 from .parameters import resolve
+from .resources import Device
 from .resolve import Chip, build, dram_energy
 from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel, TechnologyModel
 from .technology import Unavailable, find_package
@@ -50,19 +52,22 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         SpecError: as of `load_spec`.
     """
     problems: list[str] = []
-    model = validate(SpecModel, document.data, document.problem, problems)
+    device, data = _with_device(document, base, problems)
+    model = validate(SpecModel, data, document.problem, problems)
     if model is None:
         _check_the_rest(document, base, problems)
         raise SpecError(problems)
     for where, message in check_dram(model.dram):
         problems.append(document.problem(("dram", *where), message))
+    if device is not None:
+        model = model.model_copy(update={"technology": TechnologyModel(node=f"{device.node_nm} nm")})
     technology = _available(model.technology, document, problems)
     try:
         energy = dram_energy(model.dram, technology)
     except DerivationError as error:
         problems.append(document.problem(error.where, str(error)))
         energy = (0.0, 0.0, "")
-    chip = Chip(model.clock, technology, model.dram, energy)
+    chip = Chip(model.clock, technology, model.dram, energy, device)
     reader = _Reader(document, chip, base, problems)
     subs = [reader.read(stated, number) for number, stated in enumerate(model.sub_accelerators)]
     parts = [stated.dram_bandwidth for stated in model.sub_accelerators]
@@ -78,7 +83,30 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         node_nm=model.technology.node if model.technology else None,
         description=model.description.strip(),
         source=model.source.strip(),
+        device=device,
     )
+
+
+def _with_device(
+    document: Document, base: Path | None, problems: list[str]
+) -> tuple[Device | None, dict[str, Any]]:
+    """The device that a spec names, and the spec with what that gives of clock and DRAM."""
+    data = document.data
+    name = data.get("device")
+    if not isinstance(name, str):  # none, or the schema's to refuse
+        return None, data
+    if "technology" in data:
+        problems.append(
+            document.problem(("technology",), "the device gives the technology; remove one of them")
+        )
+    try:
+        device, board = read_device(name, base)
+    except SpecError as error:
+        problems.append(document.problem(("device",), str(error)))
+        return None, {**_STAND_INS, **data}
+    stated = data.get("dram", {})
+    dram = {**board, **stated} if isinstance(stated, dict) else stated
+    return device, {"clock": f"{device.clock_hz:g} Hz", **data, "dram": dram}
 
 
 def _available(

@@ -15,7 +15,7 @@ from .parameters import Parameter, read_value
 from .schema import ParameterModel, TemplateModel
 from .validation import validate
 
-ARCHITECTURE: Final = ("axes", "memories", "precision", "vector", "mac", "skew", "commands")
+ARCHITECTURE: Final = ("axes", "memories", "precision", "vector", "mac", "skew", "commands", "control")
 # A bandwidth's legal range is written per cycle, so no clock is needed to read it.
 _NO_CLOCK: Final = 1.0
 

@@ -57,4 +57,5 @@ def dram(
         of = external.dram(name, int(row["width_bits"]))
         return of.figures[0], of.figures[1], of.source
     energy = dram_types()[name]
-    return energy, energy, f"{name} of hwcomponents' DRAM library"
+    scaled = ", DDR3 scaled by the square of the supply" if name == "DDR4" else ""
+    return energy, energy, f"{name} of hwcomponents' DRAM library{scaled}"

@@ -33,6 +33,11 @@ CATALOGUE: Final[dict[str, Network]] = {
         "resnet",
         "resnet50",
     ),
+    "alexnet": Network(
+        "AlexNet of 2012 in two groups, response normalisation, 3x227x227, 1000 classes",
+        "alexnet",
+        "alexnet",
+    ),
     "vgg16": Network(
         "VGG-16, configuration D without batch norm, 3x224x224, 1000 classes", "vgg", "vgg16"
     ),

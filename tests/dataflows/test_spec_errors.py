@@ -90,7 +90,7 @@ MEM = (*SUB, "memories")
          "technology.mac_source: expected 'aladdin', 'horowitz' or 'hwcomponents', found 'magic'"),
         ({("technology", "source"): "magic"},
          "technology.source: expected 'tables' or 'hwcomponents', found 'magic'"),
-        ({("dram", "type"): "DDR9"}, "dram.type: expected 'LPDDR4', 'LPDDR', 'DDR3', 'HBM2'"),
+        ({("dram", "type"): "DDR9"}, "dram.type: expected 'LPDDR4', 'LPDDR', 'DDR3', 'DDR4', 'HBM2'"),
         ({("dram", "bandwidth"): REMOVE}, "dram: expected `bandwidth` (reads and writes share it)"),
         ({("dram", "type"): REMOVE}, "dram: expected a `type` or `energy`, found neither"),
         ({("dram", "read_bandwidth"): "1 GB/s"},

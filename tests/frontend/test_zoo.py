@@ -25,6 +25,8 @@ NAMES = zoo.names()
 PUBLISHED_GMACS = {
     "resnet18": (1.81, 0.01),  # torchvision; He et al. 2016, table 1: 1.8e9
     "resnet50": (4.09, 0.01),  # torchvision
+    # Krizhevsky et al. 2012: 60M parameters; layer sizes as published, two groups: 724M
+    "alexnet": (0.724, 0.001),
     "vgg16": (15.47, 0.01),  # torchvision
     "mobilenetv2": (0.30, 0.005),  # torchvision; Sandler et al. 2018, table 4: 300M
     "mobilenetv3-large": (0.217, 0.001),  # torchvision; Howard et al. 2019, table 3: 219M
@@ -40,6 +42,7 @@ PUBLISHED_GMACS = {
 PUBLISHED_PARAMETERS = {
     "resnet18": 11_689_512,
     "resnet50": 25_557_032,
+    "alexnet": 60_965_224,  # bvlc_alexnet of Caffe's model zoo
     "vgg16": 138_357_544,
     "mobilenetv2": 3_504_872,
     "mobilenetv3-large": 5_483_032,

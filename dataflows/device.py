@@ -1,0 +1,50 @@
+"""The catalogue of FPGA devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .document import read_document
+from .errors import SpecError
+from .resources import Device, Resources
+from .schema import DeviceModel
+from .template import find_file, shipped
+from .validation import validate
+
+
+def device_names() -> tuple[str, ...]:
+    """The shipped devices."""
+    return tuple(shipped("devices"))
+
+
+def read_device(name: str, base: Path | None = None) -> tuple[Device, dict[str, Any]]:
+    """A shipped device by name, or one from a YAML file; and its board's `dram`, as a spec
+    has it.
+
+    Raises:
+        SpecError: it is not there or cannot be used; the message holds every error.
+    """
+    path = find_file("devices", name, base)
+    document = read_document(path)
+    problems: list[str] = []
+    model = validate(DeviceModel, document.data, document.problem, problems)
+    if model is None:
+        raise SpecError(problems)
+    device = Device(
+        path.stem,
+        model.title,
+        model.part,
+        model.dsp,
+        model.node,
+        Resources(**model.resources.model_dump()),
+        model.clock,
+        model.most_clock,
+        model.source.strip(),
+    )
+    return device, dict(document.data["dram"])
+
+
+def load_device(name: str) -> Device:
+    """As `read_device`, without the board."""
+    return read_device(name)[0]
