@@ -9,6 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..dataflows.resources import LABELS
+from ..simulator.fabric import DeviceSummary
 from ..simulator.result import Result
 from .energy import by_part
 from .gantt import print_gantt
@@ -52,6 +54,9 @@ def print_result(result: Result, console: Console, top: int | None = None) -> No
         print_gantt(result, console)
     console.print()
     console.print(_breakdown(result))
+    if result.spec.device is not None:
+        console.print()
+        console.print(_resources(result.spec.device))
     for line in note_block("Notes", result_notes(result)):
         console.print(line)
     for line in note_block(
@@ -59,6 +64,19 @@ def print_result(result: Result, console: Console, top: int | None = None) -> No
         not_modelled_lines([(model.name, model.not_modelled) for model in result.models]),
     ):
         console.print(line)
+
+
+def _resources(device: DeviceSummary) -> Table:
+    """What the design takes of its FPGA."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in (f"resources of {printable(device.name)}", "used", "there", "share"):
+        table.add_column(heading, justify="left" if heading.startswith("res") else "right")
+    for name, used in device.total.items():
+        there = device.available[name]
+        if used or there:
+            share = percent(used / there) if there else NONE
+            table.add_row(LABELS[name], count(round(used)), count(round(there)), share)
+    return table
 
 
 def _totals(result: Result) -> Table:

@@ -21,5 +21,10 @@ class InfeasibleError(Exception):
         self.asked, self.least, self.limit = asked, least, limit
 
 
+class DoesNotFitError(Exception):
+    """A design takes more than its FPGA has, or a clock that it cannot reach; the message names
+    each resource and by how much."""
+
+
 class OutOfTimeError(Exception):
     """No schedule was found in time, and none was proven not to exist."""

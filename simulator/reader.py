@@ -80,6 +80,7 @@ def _shaped(document: dict[str, Any]) -> dict[str, Any]:
         shaped["spec"] = {
             **spec,
             "area_by_component": document.get("area_by_component"),
+            "device": _device(document.get("resources")),
         }
     if isinstance(layers, list):
         shaped["layers"] = [
@@ -95,6 +96,14 @@ def _shaped(document: dict[str, Any]) -> dict[str, Any]:
             for model in models
         ]
     return shaped
+
+
+def _device(resources: Any) -> Any:
+    """Resources in the form of `DeviceSummary`; sums are computed anew."""
+    if not isinstance(resources, dict):
+        return resources
+    names = {"device": "name", "by_component": "used", "part": "part", "available": "available"}
+    return {ours: resources.get(theirs) for theirs, ours in names.items()}
 
 
 def _gaps(gaps: list[Any], model: object) -> list[Any]:

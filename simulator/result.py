@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from .fabric import DeviceSummary
 from .files import write_text
 from .summaries import ArraySummary, MappedLoops, array_json
 
@@ -104,6 +105,7 @@ class SpecSummary:
         sources: where energy and area of each component come from.
         arrays: its sub-accelerators, in the order of their names; empty where a file says nothing
             of them.
+        device: the FPGA that it is built on, None where it is no FPGA.
     """
 
     name: str
@@ -114,6 +116,7 @@ class SpecSummary:
     sources: Mapping[str, str]
     notes: tuple[str, ...] = ()
     arrays: tuple[ArraySummary, ...] = ()
+    device: DeviceSummary | None = None
 
     @property
     def dram_bandwidth(self) -> float:
@@ -261,6 +264,7 @@ class Result:
             "schedule": None if self.schedule is None else _schedule_json(self.schedule),
             "energy_by_component": self.energy_by_component,
             "area_by_component": dict(self.spec.area_by_component),
+            "resources": None if self.spec.device is None else self.spec.device.to_json(),
             "not_modelled": [
                 {"model": model.name, **entry}
                 for model in self.models

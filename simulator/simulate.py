@@ -8,6 +8,7 @@ from typing import Final
 from ..dataflows.accelerator import Accelerator, SubAccelerator
 from ..frontend.graph import LayerGraph
 from .cache import MappingCache
+from .fabric import device_summary, expect_fit
 from .mapper import EffortName
 from .result import (
     Fidelity,
@@ -61,7 +62,9 @@ def simulate(
     Raises:
         NoMappingError: a layer fits no sub-accelerator.
         InfeasibleError: no schedule meets the bound or the deadlines.
+        DoesNotFitError: its FPGA has no room for the accelerator.
     """
+    expect_fit(accelerator)
     given = [graphs] if isinstance(graphs, LayerGraph | Work) else list(graphs)
     works = [entry if isinstance(entry, Work) else Work(entry) for entry in given]
     cache = MappingCache() if cache is None else cache
@@ -153,11 +156,15 @@ def _spec_summary(accelerator: Accelerator, networks: list[LayerGraph]) -> SpecS
             area[f"{sub.name}.{name}"] = square_mm
             if source:
                 sources[f"{sub.name}.{name}"] = source
+        for component, text in sub.resource_sources.items():
+            sources[f"{sub.name}.{component} (resources)"] = text
     notes = [
         note
         for sub in accelerator.sub_accelerators
         if (note := _precision_note(sub, networks)) is not None
     ]
+    if accelerator.device is not None:
+        notes.append(f"static power of {accelerator.device.part} is not modelled")
     return SpecSummary(
         accelerator.name,
         accelerator.clock_hz,
@@ -167,6 +174,7 @@ def _spec_summary(accelerator: Accelerator, networks: list[LayerGraph]) -> SpecS
         sources,
         tuple(notes),
         tuple(map(array_summary, accelerator.sub_accelerators)),
+        device_summary(accelerator),
     )
 
 

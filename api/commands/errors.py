@@ -16,11 +16,16 @@ NO, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 def user_errors() -> Iterator[None]:
     """Turn what the user got wrong into one message and an exit code."""
     from ..frontend.errors import InputError
-    from ..simulator.errors import InfeasibleError, NoMappingError, OutOfTimeError
+    from ..simulator.errors import (
+        DoesNotFitError,
+        InfeasibleError,
+        NoMappingError,
+        OutOfTimeError,
+    )
 
     try:
         yield
-    except (NoMappingError, InfeasibleError, OutOfTimeError) as error:
+    except (DoesNotFitError, NoMappingError, InfeasibleError, OutOfTimeError) as error:
         output.complain(str(error))
         raise typer.Exit(NO) from None
     except InputError as error:
