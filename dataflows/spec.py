@@ -55,13 +55,11 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
     device, data = _with_device(document, base, problems)
     model = validate(SpecModel, data, document.problem, problems)
     if model is None:
-        _check_the_rest(document, base, problems)
+        _check_the_rest(document, data, device, base, problems)
         raise SpecError(problems)
     for where, message in check_dram(model.dram):
         problems.append(document.problem(("dram", *where), message))
-    if device is not None:
-        model = model.model_copy(update={"technology": TechnologyModel(node=f"{device.node_nm} nm")})
-    technology = _available(model.technology, document, problems)
+    technology = _available(_technology(model, device), document, problems)
     try:
         energy = dram_energy(model.dram, technology)
     except DerivationError as error:
@@ -80,7 +78,7 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         name=name,
         clock_hz=model.clock,
         sub_accelerators=with_shares(built, parts, model.clock),
-        node_nm=model.technology.node if model.technology else None,
+        node_nm=technology.node if technology else None,
         description=model.description.strip(),
         source=model.source.strip(),
         device=device,
@@ -109,6 +107,10 @@ def _with_device(
     return device, {"clock": f"{device.clock_hz:g} Hz", **data, "dram": dram}
 
 
+def _technology(model: SpecModel, device: Device | None) -> TechnologyModel | None:
+    return model.technology if device is None else TechnologyModel(node=f"{device.node_nm} nm")
+
+
 def _available(
     technology: TechnologyModel | None, document: Document, problems: list[str]
 ) -> TechnologyModel | None:
@@ -133,15 +135,21 @@ _STAND_INS: Final[dict[str, Any]] = {
 }
 
 
-def _check_the_rest(document: Document, base: Path | None, problems: list[str]) -> None:
+def _check_the_rest(
+    document: Document,
+    stated: Mapping[str, Any],
+    device: Device | None,
+    base: Path | None,
+    problems: list[str],
+) -> None:
     """Add the problems of sub-accelerators that are well-formed in a spec that is not."""
-    wrong = wrong_places(SpecModel, document.data)
+    wrong = wrong_places(SpecModel, stated)
     keys = {place[0] for place in wrong}
-    if keys - set(SpecModel.model_fields) and "technology" not in document.data:
+    if keys - set(SpecModel.model_fields) and not {"technology", "device"} & set(stated):
         keys.add("technology")  # it may be the one that is misspelt
-    data = {key: value for key, value in document.data.items() if key not in keys}
+    data = {key: value for key, value in stated.items() if key not in keys}
     data |= {key: value for key, value in _STAND_INS.items() if key in keys}
-    listed = document.data.get("sub_accelerators")
+    listed = stated.get("sub_accelerators")
     subs = dict(enumerate(listed)) if isinstance(listed, list) else {}
     for place in wrong:
         if place[0] == "sub_accelerators" and len(place) > 1 and isinstance(place[1], int):
@@ -150,7 +158,7 @@ def _check_the_rest(document: Document, base: Path | None, problems: list[str]) 
     model = validate(SpecModel, data, document.problem, [])
     if model is None:
         return
-    chip = Chip(model.clock, model.technology, model.dram, (0.0, 0.0, ""))
+    chip = Chip(model.clock, _technology(model, device), model.dram, (0.0, 0.0, ""), device)
     reader = _Reader(document, chip, base, problems)
     for number, stated in zip(subs, model.sub_accelerators, strict=True):
         reader.draft(stated, number)
