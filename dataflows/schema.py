@@ -275,6 +275,13 @@ class ParameterModel(Strict):
     choices: list[StrictStr] | None = None
 
 
+class FitModel(Strict):
+    """How a parameter is fitted to a device: along the sizes of a dim, or out of a list."""
+
+    unrolls: Annotated[Dim | None, Field()] = None
+    values: Annotated[list[Any] | None, Field(min_length=1)] = None
+
+
 class TemplateModel(Strict):
     """A template file. The architecture's keys are checked once the parameters are known."""
 
@@ -291,6 +298,7 @@ class TemplateModel(Strict):
     skew: dict[StrictStr, Any] = {}
     commands: dict[StrictStr, Any] | None = None
     control: dict[StrictStr, Any] = {}
+    fit: dict[StrictStr, FitModel] = {}
 
 
 # -- specs -----------------------------------------------------------------------------------------

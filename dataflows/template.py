@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from ..frontend.nest import Dim
 from .document import Document, Where, read_document
 from .errors import SpecError, suggest
 from .expressions import ExpressionError, Value, substitute
@@ -21,6 +22,20 @@ _NO_CLOCK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class FitRange:
+    """What a parameter may be where it is fitted to a device.
+
+    Attributes:
+        unrolls: it is the size of the one axis that unrolls this dim alone: of two that take as
+            many steps, the smaller does for both.
+        values: by rising size; where this is given, more is never slower.
+    """
+
+    unrolls: Dim | None = None
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A dataflow template.
 
@@ -31,6 +46,7 @@ class Template:
         source: the paper.
         parameters: in the order in which defaults are computed.
         document: the file, for the architecture's data and the lines of its errors.
+        fit: parameters that are fitted to a device, in the order of the file.
     """
 
     name: str
@@ -40,6 +56,7 @@ class Template:
     source: str
     parameters: tuple[Parameter, ...]
     document: Document
+    fit: Mapping[str, FitRange] = field(default_factory=dict)
 
     def parameter(self, name: str) -> Parameter:
         return next(parameter for parameter in self.parameters if parameter.name == name)
@@ -122,11 +139,19 @@ def parse_template(document: Document, name: str) -> Template:
         parameter = _parameter(key, raw, document, problems)
         if parameter is not None:
             parameters.append(parameter)
+    for key, stated in (model.fit if model else {}).items():
+        if model is not None and key not in model.parameters:
+            message = f"there is no parameter `{key}`; {suggest(key, model.parameters)}"
+            problems.append(document.problem(("fit", key), message))
+        if (stated.unrolls is None) == (stated.values is None):
+            message = "expected `unrolls` or `values`, and one of them alone"
+            problems.append(document.problem(("fit", key), message))
     if problems or model is None:
         raise SpecError(problems)
     return Template(
         name, model.title, model.description.strip(), model.picture.rstrip(), model.source.strip(),
         tuple(parameters), document,
+        {key: FitRange(one.unrolls, tuple(one.values or ())) for key, one in model.fit.items()},
     )  # fmt: skip
 
 

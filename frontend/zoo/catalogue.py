@@ -38,6 +38,11 @@ CATALOGUE: Final[dict[str, Network]] = {
         "alexnet",
         "alexnet",
     ),
+    "alexnet-convolutions": Network(
+        "AlexNet's five convolutions in two halves, each of an input of its own",
+        "alexnet",
+        "alexnet_convolutions",
+    ),
     "vgg16": Network(
         "VGG-16, configuration D without batch norm, 3x224x224, 1000 classes", "vgg", "vgg16"
     ),

@@ -47,3 +47,26 @@ def _convolution(
 
 def _normalised(b: GraphBuilder, x: str) -> str:
     return b.node("LRN", x, size=5, alpha=1e-4, beta=0.75, bias=2.0)
+
+
+#: Of one of the two halves: channels, side of the filter, stride, padding and side of the input.
+_CONVOLUTIONS = (
+    ((3, 48), 11, 4, 0, 227),
+    ((48, 128), 5, 1, 2, 27),
+    ((256, 192), 3, 1, 1, 13),
+    ((192, 192), 3, 1, 1, 13),
+    ((192, 128), 3, 1, 1, 13),
+)
+
+
+def alexnet_convolutions() -> onnx.ModelProto:
+    """The five convolutions alone, in their two halves, each of an input of its own, as papers on
+    accelerators count them."""
+    b = GraphBuilder("alexnet-convolutions")
+    for number, (channels, kernel, stride, pad, side) in enumerate(_CONVOLUTIONS, 1):
+        x = b.input(f"input{number}", (1, channels[0], side, side))
+        size = (side + 2 * pad - kernel) // stride + 1
+        for half in "ab":
+            y = conv(b, x, f"conv{number}{half}", channels, kernel, stride, pad=pad, bias=True)
+            b.output(y, f"output{number}{half}", (1, channels[1], size, size))
+    return b.model()
