@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..dataflows.resources import LABELS
-from ..simulator.fabric import DeviceSummary
+from ..simulator.fabric import DeviceSummary, FitSummary
 from ..simulator.result import Result
 from .energy import by_part
 from .gantt import print_gantt
@@ -57,6 +57,9 @@ def print_result(result: Result, console: Console, top: int | None = None) -> No
     if result.spec.device is not None:
         console.print()
         console.print(_resources(result.spec.device))
+    if result.fit is not None:
+        console.print()
+        console.print(Text(fit_line(result.fit)))
     for line in note_block("Notes", result_notes(result)):
         console.print(line)
     for line in note_block(
@@ -64,6 +67,17 @@ def print_result(result: Result, console: Console, top: int | None = None) -> No
         not_modelled_lines([(model.name, model.not_modelled) for model in result.models]),
     ):
         console.print(line)
+
+
+def fit_line(fit: FitSummary) -> str:
+    """What was fitted, and what is proven of it."""
+    chosen = ", ".join(f"{name} {value}" for name, value in fit.parameters.items())
+    proven = (
+        "no parameters that fit take fewer cycles, proven"
+        if fit.optimal
+        else f"none that fit take fewer than {count(fit.lower_bound)} cycles"
+    )
+    return f"fitted: {chosen}\n{proven} ({plural(fit.arrays, 'array')}, {fit.simulated} mapped)"
 
 
 def _resources(device: DeviceSummary) -> Table:

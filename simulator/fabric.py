@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..dataflows.accelerator import Accelerator
 from ..dataflows.resources import LABELS, Resources
@@ -43,6 +43,27 @@ class DeviceSummary:
             "left": {name: there - used[name] for name, there in self.available.items()},
             "by_component": {name: dict(part) for name, part in self.used.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class FitSummary:
+    """What is known of parameters that were fitted to a device.
+
+    Attributes:
+        parameters: that were chosen, as a spec writes them.
+        lower_bound: cycles; no parameters of the template's space that fit take fewer.
+        optimal: these take no more.
+        arrays: that the space has and the device has room for.
+        simulated: designs that were mapped.
+        limits: of resources, beyond those of the device.
+    """
+
+    parameters: Mapping[str, int | float | str]
+    lower_bound: int
+    optimal: bool
+    arrays: int
+    simulated: int
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 def device_summary(accelerator: Accelerator) -> DeviceSummary | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 from ..dataflows.accelerator import Accelerator
@@ -25,7 +25,7 @@ from ..frontend.graph import ComputeLayer, LayerGraph
 from .bounds import roofline
 from .cache import MappingCache
 from .errors import DoesNotFitError
-from .fabric import expect_fit
+from .fabric import FitSummary, expect_fit
 from .layers import problem_of, streamed_cost
 from .mapper import EffortName
 from .problem import Problem
@@ -39,28 +39,6 @@ ENGINE: Final = "engine"
 Values = dict[str, Any]
 #: designs simulated, arrays left, cycles of the best
 FitProgress = Callable[[int, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The answer.
-
-    Attributes:
-        accelerator, result: of the fastest design.
-        parameters: that were chosen.
-        lower_bound: cycles; no parameters of the space that fit take fewer.
-        optimal: the design takes no more.
-        arrays: that the template's space has, those too large for the device included.
-        simulated: designs that were mapped.
-    """
-
-    accelerator: Accelerator
-    result: Result
-    parameters: Mapping[str, Any]
-    lower_bound: int
-    optimal: bool
-    arrays: int
-    simulated: int
 
 
 def template_spec(template: str, device: str, parameters: Mapping[str, Any]) -> Document:
@@ -86,12 +64,18 @@ def fit(
     *,
     effort: EffortName = "normal",
     cache: MappingCache | None = None,
+    limits: Mapping[str, float] | None = None,
     progress: FitProgress | None = None,
-) -> Fitted:
+) -> tuple[Accelerator, Result]:
     """The parameters with which networks take the fewest cycles on a device.
 
     Args:
         given: parameters that are not to be fitted.
+        limits: of resources (`dsps`, `bram36`, `uram`, `luts`, `ffs`), where the design may not
+            take all of the device.
+
+    Returns:
+        The accelerator, and the result with its `fit`.
 
     Raises:
         SpecError: there is no such template or device, or a parameter is not legal.
@@ -99,8 +83,15 @@ def fit(
         DoesNotFitError: nothing of the template's space fits.
         NoMappingError: a layer has no mapping.
     """
-    search = _Fit(load_template(template), device, graphs, dict(given or {}), effort,
-                  MappingCache() if cache is None else cache)  # fmt: skip
+    search = _Fit(
+        load_template(template),
+        device,
+        graphs,
+        dict(given or {}),
+        effort,
+        MappingCache() if cache is None else cache,
+        dict(limits or {}),
+    )
     return search.run(progress)
 
 
@@ -113,7 +104,9 @@ class _Fit:
         given: Values,
         effort: EffortName,
         cache: MappingCache,
+        limits: Mapping[str, float],
     ) -> None:
+        self.limits = limits
         self.template, self.device, self.graphs, self.given = template, device, graphs, given
         self.effort: EffortName = effort
         self.cache = cache
@@ -131,37 +124,49 @@ class _Fit:
 
     def fits(self, values: Mapping[str, Any]) -> bool:
         try:
-            expect_fit(self.design(values))
+            accelerator = self.design(values)
+            expect_fit(accelerator)
         except (DoesNotFitError, SpecError):  # too small a buffer for one element is no design
             return False
-        return True
+        taken = accelerator.resources
+        return all(getattr(taken, name) <= most for name, most in self.limits.items())
 
-    def run(self, progress: FitProgress | None) -> Fitted:
+    def run(self, progress: FitProgress | None) -> tuple[Accelerator, Result]:
         arrays = sorted(self.arrays(), key=lambda entry: (entry[0], list(entry[1].values())))
         best: tuple[int, Accelerator, Result, Values] | None = None
-        bound, simulated = math.inf, 0
+        simulated = 0
+        lowest = math.inf  # of what is not proven best for its design
         for place, (least, sizes) in enumerate(arrays):
             if best is not None and least >= best[0]:
-                bound = least
+                lowest = min(lowest, least)
                 break
             for values in self.largest(sizes):
                 accelerator = self.design(values)
                 result = simulate(
-                    self.graphs, accelerator, objective="latency", effort=self.effort,
+                    self.graphs,
+                    accelerator,
+                    objective="latency",
+                    effort=self.effort,
                     cache=self.cache,
-                )  # fmt: skip
+                )
                 simulated += 1
+                if not all(one.optimal for one in result.layers if one.kind == "compute"):
+                    lowest = min(lowest, max(least, _bound_of(result)))
                 if best is None or result.cycles < best[0]:
                     best = result.cycles, accelerator, result, values
                 if progress is not None:
                     progress(simulated, len(arrays) - place, best[0])
         if best is None:
             expect_fit(self.design(self.smallest()))
-            raise DoesNotFitError(f"{self.template.name}: nothing of its space fits {self.device}")
-        # Mappings that are not proven best leave room below.
-        proven = all(layer.optimal or layer.kind != "compute" for layer in best[2].layers)
-        return Fitted(best[1], best[2], best[3], best[0] if proven else round(min(bound, best[0])),
-                      proven, len(arrays), simulated)  # fmt: skip
+            raise DoesNotFitError(
+                f"{self.template.name} on {self.device}: nothing of its space fits within the limits"
+            )
+        cycles, accelerator, result, values = best
+        bound = int(min(lowest, cycles))
+        summary = FitSummary(
+            values, bound, bound >= cycles, len(arrays), simulated, dict(self.limits)
+        )
+        return accelerator, replace(result, fit=summary)
 
     def smallest(self) -> Values:
         return {**dict.fromkeys(self.axes, 1), **{name: v[0] for name, v in self.rest.items()}}
@@ -228,6 +233,14 @@ class _Fit:
                 for other in kept
             ):
                 yield {**sizes, **_at(names, lists, one)}
+
+
+def _bound_of(result: Result) -> int:
+    """Cycles that its layers take at least on that design, one after the other."""
+    return sum(
+        math.floor(one.lower_bound) if one.kind == "compute" else one.cycles
+        for one in result.layers
+    )
 
 
 def _at(names: Sequence[str], lists: Sequence[Sequence[Any]], places: Sequence[int]) -> Values:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from .fabric import DeviceSummary
+from .fabric import DeviceSummary, FitSummary
 from .files import write_text
 from .summaries import ArraySummary, MappedLoops, array_json
 
@@ -163,6 +163,7 @@ class Result:
     Attributes:
         layers: in the order in which they start. Without a schedule they run one after the other.
         schedule: how they were scheduled, None where they were not.
+        fit: how the accelerator's parameters were fitted to a device, None where they were not.
     """
 
     models: tuple[ModelSummary, ...]
@@ -171,6 +172,7 @@ class Result:
     fidelity: Fidelity
     layers: tuple[LayerResult, ...]
     schedule: ScheduleSummary | None = None
+    fit: FitSummary | None = None
 
     @property
     def cycles(self) -> int:
@@ -265,6 +267,7 @@ class Result:
             "energy_by_component": self.energy_by_component,
             "area_by_component": dict(self.spec.area_by_component),
             "resources": None if self.spec.device is None else self.spec.device.to_json(),
+            "fit": None if self.fit is None else asdict(self.fit),
             "not_modelled": [
                 {"model": model.name, **entry}
                 for model in self.models

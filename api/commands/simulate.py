@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,6 +26,23 @@ def simulate(
     on: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Accelerator: a YAML file, or a shipped spec."),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="FPGA to build a template (--on) on: a YAML file, or a shipped one."
+        ),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the template."),
+    ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Find the fastest parameters that fit the device.")
+    ] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RESOURCE=N", help="That --fit may take at most, as dsps=2400."),
     ] = None,
     design: Annotated[
         str | None,
@@ -107,6 +125,7 @@ def simulate(
                 raise InputError("--report -: expected a file; `chiploom report -o -` prints one")
             format_of(report)
         output.check_folder(cache)
+        _check_fit(fit, device, limit)
         if dump == "program" and fidelity == "roofline":
             from ..frontend.errors import InputError
 
@@ -114,7 +133,7 @@ def simulate(
         if design is not None:
             graphs, accelerator = _design(design, models, on, bits, dim)
         else:
-            graphs, accelerator = _pair(models, on, dim, bits, strict)
+            graphs, accelerator = _pair(models, on, device, parameters, dim, bits, strict)
         from ..works import works_of
 
         works = works_of(graphs, frames, period, deadline, priority)
@@ -128,6 +147,13 @@ def simulate(
             if json is None and csv is None:
                 return
         with layer_progress(hidden=quiet) as progress, MappingCache(path=cache) as mappings:
+            summary = None
+            if fit:
+                from .fpga import fitted
+
+                accelerator, summary = fitted(
+                    graphs, on, device, parameters, limit, effort, mappings, progress
+                )
             result = run(
                 works,
                 accelerator,
@@ -140,6 +166,8 @@ def simulate(
                 cache=mappings,
                 progress=progress,
             )
+            if summary is not None:
+                result = replace(result, fit=summary)
             programs = ""
             if dump == "program":
                 programs = dumps.programs_text(graphs, accelerator, result, effort, mappings)
@@ -169,9 +197,20 @@ def simulate(
             write_report(result, report)
 
 
+def _check_fit(fit: bool, device: str | None, limit: Sequence[str] | None) -> None:
+    from ..frontend.errors import InputError
+
+    if fit and device is None:
+        raise InputError("--fit: expected --on TEMPLATE and --device DEVICE with it")
+    if limit and not fit:
+        raise InputError("--limit: expected --fit with it")
+
+
 def _pair(
     models: Sequence[str] | None,
     on: str | None,
+    device: str | None,
+    parameters: Sequence[str] | None,
     dims: Sequence[str] | None,
     bits: int | None,
     strict: bool,
@@ -184,7 +223,14 @@ def _pair(
         raise InputError(
             "expected MODEL and --on SPEC, or --design STUDY.db:N (see `chiploom simulate --help`)"
         )
-    accelerator = load_spec(on)
+    if device is not None:
+        from .fpga import built
+
+        accelerator = built(on, device, parameters)
+    elif parameters:
+        raise InputError("--set: expected --device DEVICE with it; a spec has its own parameters")
+    else:
+        accelerator = load_spec(on)
     return [load(model, dims, bits, strict) for model in models], accelerator
 
 
