@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def read_device(name: str, base: Path | None = None) -> tuple[Device, dict[str, 
         SpecError: it is not there or cannot be used; the message holds every error.
     """
     path = find_file("devices", name, base)
+    state = path.stat()
+    return _parsed(path, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=32)
+def _parsed(path: Path, state: tuple[int, ...]) -> tuple[Device, dict[str, Any]]:
     document = read_document(path)
     problems: list[str] = []
     model = validate(DeviceModel, document.data, document.problem, problems)

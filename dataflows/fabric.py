@@ -51,7 +51,9 @@ def on_fabric(sub: SubAccelerator, stated: Architecture, device: Device) -> SubA
     )  # fmt: skip
     if lane is None:
         raise DerivationError(("vector",), _unknown(stated.mac, device))
-    resources["vector"] = Resources(dsps=lane.dsps, luts=lane.luts, ffs=lane.ffs) * stated.vector.lanes
+    resources["vector"] = (
+        Resources(dsps=lane.dsps, luts=lane.luts, ffs=lane.ffs) * stated.vector.lanes
+    )
     sources["vector"] = lane.source
     control = stated.control
     resources["control"] = Resources(dsps=control.dsps, luts=control.luts, ffs=control.ffs)
@@ -77,7 +79,9 @@ def on_fabric(sub: SubAccelerator, stated: Architecture, device: Device) -> SubA
             ),
         ),
         resources={name: each for name, each in resources.items() if each != Resources()},
-        resource_sources={name: sources[name] for name in sources if resources[name] != Resources()},
+        resource_sources={
+            name: sources[name] for name in sources if resources[name] != Resources()
+        },
     )
 
 

@@ -366,7 +366,7 @@ class SubModel(Strict):
 
 
 class SpecModel(Strict):
-    """A spec file. A `device` gives the technology, and what the spec leaves out of clock and DRAM."""
+    """A spec file. A `device` gives the technology, and what is left out of clock and DRAM."""
 
     description: StrictStr = ""
     source: StrictStr = ""

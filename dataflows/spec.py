@@ -14,11 +14,11 @@ from .document import Document, Where, read_document
 from .dram_shares import check_shares, with_shares
 from .errors import DerivationError, SpecError, suggest
 from .parameters import resolve
-from .resources import Device
 from .resolve import Chip, build, dram_energy
+from .resources import Device
 from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel, TechnologyModel
 from .technology import Unavailable, find_package
-from .template import Template, find_file, instantiate, parse_template, shipped
+from .template import Template, find_file, instantiate, load_template, shipped
 from .validation import validate, wrong_places
 
 #: The `template` of a sub-accelerator whose architecture the spec writes in full.
@@ -160,8 +160,8 @@ def _check_the_rest(
         return
     chip = Chip(model.clock, _technology(model, device), model.dram, (0.0, 0.0, ""), device)
     reader = _Reader(document, chip, base, problems)
-    for number, stated in zip(subs, model.sub_accelerators, strict=True):
-        reader.draft(stated, number)
+    for number, sub in zip(subs, model.sub_accelerators, strict=True):
+        reader.draft(sub, number)
 
 
 @dataclass(slots=True)
@@ -265,12 +265,12 @@ class _Reader:
     def from_template(self, name: str, stated: SubModel, place: Where) -> _Draft | None:
         """A template's architecture with the spec's parameters and overrides."""
         try:
-            path = find_file("templates", name, self.base)
+            find_file("templates", name, self.base)
         except SpecError as error:
             self.note((*place, "template"), str(error))
             return None
         try:
-            template = parse_template(read_document(path), path.stem)
+            template = load_template(name, self.base)
         except SpecError as error:
             self.problems.extend(error.problems)
             return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from ..frontend.nest import Dim
@@ -16,7 +18,16 @@ from .parameters import Parameter, read_value
 from .schema import ParameterModel, TemplateModel
 from .validation import validate
 
-ARCHITECTURE: Final = ("axes", "memories", "precision", "vector", "mac", "skew", "commands", "control")
+ARCHITECTURE: Final = (
+    "axes",
+    "memories",
+    "precision",
+    "vector",
+    "mac",
+    "skew",
+    "commands",
+    "control",
+)
 # A bandwidth's legal range is written per cycle, so no clock is needed to read it.
 _NO_CLOCK: Final = 1.0
 
@@ -66,9 +77,10 @@ def _folder(kind: str) -> Path:
     return Path(str(files(__package__).joinpath(kind)))
 
 
-def shipped(kind: str) -> dict[str, Path]:
-    """The YAML files of this package by name; `kind` is `templates` or `specs`."""
-    return {path.stem: path for path in sorted(_folder(kind).glob("*.yaml"))}
+@lru_cache(maxsize=8)
+def shipped(kind: str) -> Mapping[str, Path]:
+    """The YAML files of this package by name; `kind` is `templates`, `specs` or `devices`."""
+    return MappingProxyType({path.stem: path for path in sorted(_folder(kind).glob("*.yaml"))})
 
 
 def find_file(kind: str, name: str, base: Path | None = None) -> Path:
@@ -113,6 +125,13 @@ def load_template(name: str, base: Path | None = None) -> Template:
         SpecError: it is not there or cannot be used; the message holds every error.
     """
     path = find_file("templates", name, base)
+    state = path.stat()
+    return _parsed(path, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
+
+
+# Whoever tries many parameters of a template reads it once.
+@lru_cache(maxsize=32)
+def _parsed(path: Path, state: tuple[int, ...]) -> Template:
     return parse_template(read_document(path), path.stem)
 
 

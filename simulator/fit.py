@@ -159,7 +159,7 @@ class _Fit:
         if best is None:
             expect_fit(self.design(self.smallest()))
             raise DoesNotFitError(
-                f"{self.template.name} on {self.device}: nothing of its space fits within the limits"
+                f"{self.template.name} on {self.device}: nothing fits within the limits"
             )
         cycles, accelerator, result, values = best
         bound = int(min(lowest, cycles))

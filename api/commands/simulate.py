@@ -30,7 +30,8 @@ def simulate(
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="DEVICE", help="FPGA to build a template (--on) on: a YAML file, or a shipped one."
+            metavar="DEVICE",
+            help="FPGA to build a template (--on) on: a YAML file, or a shipped one.",
         ),
     ] = None,
     parameters: Annotated[

@@ -43,8 +43,8 @@ PACKED: Final[dict[DspFamily, int]] = {"DSP48E1": 1, "DSP48E2": 2, "DSP58": 3}
 #: The operators' own estimates of LUTs lie far above what is left after place and route.
 FLOATS: Final = {
     16: (4, 147, 132, "Vivado HLS operators, estimated before place and route"),
-    32: (5, 416, 459, "Vivado HLS operators; LUTs and FFs of a published design (Zhang et al., FPGA "
-                      "2015: 186,251 and 205,704 of 448 units), its control included"),
+    32: (5, 416, 459, "Vivado HLS operators; LUTs and FFs of a published design (Zhang et al., "
+                      "FPGA 2015: 186,251 and 205,704 of 448 units), its control included"),
     64: (14, 1727, 762, "Vivado HLS operators, estimated before place and route"),
 }  # fmt: skip
 

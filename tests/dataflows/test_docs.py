@@ -15,7 +15,9 @@ from chiploom.dataflows.spec import parse_spec
 from .contract import check_accelerator
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "specs.md").read_text(encoding="utf-8") + (DOCS / "fpga.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "specs.md").read_text(encoding="utf-8") + (DOCS / "fpga.md").read_text(
+    encoding="utf-8"
+)
 MODELS = [
     model
     for model in vars(schema).values()

@@ -39,9 +39,7 @@ def _convolution(
     pad: int | None = None,
     groups: int = 1,
 ) -> str:
-    x = conv(
-        b, x, f"conv{number}", channels, kernel, stride, pad=pad, groups=groups, bias=True
-    )
+    x = conv(b, x, f"conv{number}", channels, kernel, stride, pad=pad, groups=groups, bias=True)
     return activation(b, x, f"relu{number}", "Relu")
 
 
