@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,20 @@ def _parsed(path: Path, state: tuple[int, ...]) -> tuple[Device, dict[str, Any]]
         model.source.strip(),
     )
     return device, dict(document.data["dram"])
+
+
+def with_board(data: Mapping[str, Any], base: Path | None = None) -> tuple[Device, dict[str, Any]]:
+    """The device that a spec's data names, and the data with what its board gives.
+
+    The clock is the device's where there is none; single keys of the board's DRAM may be replaced.
+
+    Raises:
+        SpecError: as of `read_device`.
+    """
+    device, board = read_device(data["device"], base)
+    stated = data.get("dram", {})
+    dram = {**board, **stated} if isinstance(stated, dict) else stated
+    return device, {"clock": f"{device.clock_hz:g} Hz", **data, "dram": dram}
 
 
 def load_device(name: str) -> Device:

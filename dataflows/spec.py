@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .accelerator import Accelerator, SubAccelerator
 from .checks import check, check_dram
-from .device import read_device
+from .device import with_board
 from .document import Document, Where, read_document
 from .dram_shares import check_shares, with_shares
 from .errors import DerivationError, SpecError, suggest
@@ -98,13 +98,10 @@ def _with_device(
             document.problem(("technology",), "the device gives the technology; remove one of them")
         )
     try:
-        device, board = read_device(name, base)
+        return with_board(data, base)
     except SpecError as error:
         problems.append(document.problem(("device",), str(error)))
         return None, {**_STAND_INS, **data}
-    stated = data.get("dram", {})
-    dram = {**board, **stated} if isinstance(stated, dict) else stated
-    return device, {"clock": f"{device.clock_hz:g} Hz", **data, "dram": dram}
 
 
 def _technology(model: SpecModel, device: Device | None) -> TechnologyModel | None:

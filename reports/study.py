@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from ..dataflows.resources import LABELS
 from ..search.designs import EvaluatedDesign
 from ..search.goals import UNITS, Metric
 from ..search.run import Progress
@@ -131,7 +132,23 @@ def _details(study: Study, best: EvaluatedDesign) -> Iterator[str]:
         again = "" if checked is None else (
             f", {shown_metric(_metric(metric), checked)} when executed cycle by cycle"
         )  # fmt: skip
-        yield f"  {metric} {shown_metric(_metric(metric), found)}{again}{limit}"
+        if metric != "area" or study.file.hardware.device is None:
+            yield f"  {metric} {shown_metric(_metric(metric), found)}{again}{limit}"
+    yield from _resources(study, best)
+
+
+def _resources(study: Study, best: EvaluatedDesign) -> Iterator[str]:
+    """Of the FPGA, against the device and the specs."""
+    device = study.file.hardware.device
+    if device is None:
+        return
+    used = study.accelerator(best).resources
+    for name, label in LABELS.items():
+        taken, there = getattr(used, name), getattr(device.resources, name)
+        spec = study.file.goals.resources.get(name)
+        limit = "" if spec is None else f", spec {spec:,.10g}"
+        if taken or spec is not None:
+            yield f"  {label} {taken:,.10g} of {there:,.10g} of {device.name}{limit}"
 
 
 def _metric(name: str) -> Metric:

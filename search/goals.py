@@ -44,6 +44,8 @@ class Goals:
         bounds: where the penalty of NASAIC is 1: (metric - spec) / (bound - spec). Twice the spec
             where not given, so that it is the relative excess.
         rho: weight of the penalty in the reward.
+        resources: of an FPGA, most that a design may take of each; no design that takes more, or
+            more than the device has, is ever looked at.
     """
 
     specs: Mapping[Metric, float] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Goals:
     scales: Mapping[Metric, float] = field(default_factory=dict)
     bounds: Mapping[Metric, float] = field(default_factory=dict)
     rho: float = 10.0
+    resources: Mapping[str, float] = field(default_factory=dict)
 
     def spec(self, metric: Metric) -> float:
         """Infinite where the metric is free."""

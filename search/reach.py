@@ -104,6 +104,10 @@ class Reach:
         fits = total("area") <= self.goals.spec("area")
         if space.pes_total is not None:
             fits &= total("pes") <= space.pes_total
+        taken = options[0].resources[a]
+        if not alone:
+            taken = taken + options[1].resources[b]
+        fits &= (taken <= space.room(self.goals.resources)).all(axis=-1)
         if not alone:
             fits &= total("bandwidth") <= options[0].dram_bandwidth * (1 + 1e-9)
             if self.tables[0] is self.tables[1]:

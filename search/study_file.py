@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..dataflows.document import Document, Where, parse_document, read_document, show_path
 from ..dataflows.errors import SpecError, suggest
+from ..dataflows.resources import LABELS
 from ..dataflows.units import UnitError, parse
 from ..dataflows.validation import validate, wrong_places
 from .evaluators import Evaluator
@@ -286,7 +287,15 @@ class _Reader:
                 f"expected a spec or a scale of each metric in a sum, found none of "
                 f"{' and '.join(missing)}; add `scales: {{{missing[0]}: ...}}`",
             )
-        return Goals(specs, model.minimize, scales, bounds, model.rho)
+        resources = {
+            name: float(most) for name in LABELS if (most := getattr(model.specs, name)) is not None
+        }
+        if resources and "device" not in hardware:
+            self.note(
+                ("specs", next(iter(resources))),
+                "only an FPGA has that; add `device` to `hardware`, or remove it",
+            )
+        return Goals(specs, model.minimize, scales, bounds, model.rho, resources)
 
     def metrics(self, key: str, model: MetricsModel, clock: float | None) -> dict[Metric, float]:
         """Cycles, pJ and mm² of what is given."""

@@ -337,6 +337,16 @@ class MetricsModel(Strict):
     area: Area | None = None
 
 
+class SpecsModel(MetricsModel):
+    """Most that each metric may be, and that a design may take of an FPGA."""
+
+    dsps: AtLeast0 | None = None
+    bram36: AtLeast0 | None = None
+    uram: AtLeast0 | None = None
+    luts: AtLeast0 | None = None
+    ffs: AtLeast0 | None = None
+
+
 class BudgetModel(Strict):
     """When a study ends, and how much of the hardware it looks at.
 
@@ -367,8 +377,8 @@ class StudyModel(Strict):
     networks: Annotated[list[NetworkModel], Field(min_length=1, max_length=64)]
     hardware: dict[StrictStr, Any]
     mapping: MappingModel = MappingModel()
-    specs: MetricsModel = MetricsModel()
-    spec_sets: dict[StrictStr, MetricsModel] = Field(default_factory=dict)
+    specs: SpecsModel = SpecsModel()
+    spec_sets: dict[StrictStr, SpecsModel] = Field(default_factory=dict)
     bounds: MetricsModel = MetricsModel()
     scales: MetricsModel = MetricsModel()
     rho: Above0 = 10.0

@@ -212,9 +212,9 @@ def bound_pairs(
         fixed: rows of the machines before them.
         first, second: rows to choose from. ordered: whether the two are alike, so that of (a, b)
             and (b, a) only the one with a before b counts.
-        takes: (rows, 5) of every option: PEs, part of the DRAM, area, leakage, value of its area.
-        room: PEs, part of the DRAM and area that all may take together. fixed_takes: (5,) of those
-            before.
+        takes: (rows, columns) of every option: leakage, value of its area, and what there is only
+            so much of: PEs, part of the DRAM, area, resources of an FPGA.
+        room: of these, most that all may take together. fixed_takes: (columns,) of those before.
         cutoff: pairs whose bound reaches it are left out.
         most: pairs that are kept of one row of `first`, those with the least bounds.
 
@@ -245,15 +245,15 @@ def bound_pairs(
         for b in range(a if ordered else 0, len(second)):
             other = takes[second[b]]
             fits = True
-            for r in range(3):
-                if fixed_takes[r] + mine[r] + other[r] > room[r]:
+            for r in range(len(room)):
+                if fixed_takes[2 + r] + mine[2 + r] + other[2 + r] > room[r]:
                     fits = False
             if not fits:
                 continue
             looked[a] += 1
             rows[machines - 1] = second[b]
-            leakage = fixed_takes[3] + mine[3] + other[3]
-            constant = fixed_takes[4] + mine[4] + other[4]
+            leakage = fixed_takes[0] + mine[0] + other[0]
+            constant = fixed_takes[1] + mine[1] + other[1]
             found = bound(
                 rows, tables, tasks, leakage, constant, weights, specs, cutoff, STEPS, state, work,
             )  # fmt: skip

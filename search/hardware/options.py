@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...dataflows.accelerator import SubAccelerator
 from ...dataflows.document import Document
 from ...dataflows.errors import SpecError
+from ...dataflows.resources import LABELS, total
 from ...dataflows.spec import parse_spec
 from ...dataflows.units import Bandwidth, parse_bandwidth, show_bandwidth
 from ...simulator.rates import Rates, structure
@@ -61,6 +62,7 @@ class Options:
         refused: why the first illegal one cannot.
         pes: processing elements. bandwidth: bits per cycle of the DRAM, as a part of it.
         area: mm². leakage: pJ per cycle. Of illegal options all are 0.
+        resources: (options, kinds) of an FPGA, the kinds in the order of `LABELS`.
     """
 
     sub: SubSpace
@@ -73,6 +75,7 @@ class Options:
     bandwidth: Reals
     area: Reals
     leakage: Reals
+    resources: Reals
 
 
 def build_options(space: HardwareSpace, number: int, chip: int = 0) -> Options:
@@ -91,6 +94,7 @@ def build_options(space: HardwareSpace, number: int, chip: int = 0) -> Options:
     legal = np.zeros(count, np.bool_)
     pes = np.zeros(count, np.int64)
     bandwidth, area, leakage = np.zeros(count), np.zeros(count), np.zeros(count)
+    resources = np.zeros((count, len(LABELS)))
     groups = []
     for arrays in builder.members.values():
         group = builder.group(arrays)
@@ -99,6 +103,8 @@ def build_options(space: HardwareSpace, number: int, chip: int = 0) -> Options:
         pes[group.options], area[group.options] = group.rates.pes, group.rates.area
         leakage[group.options] = group.rates.leakage
         bandwidth[group.options] = group.rates.read_bandwidth[:, -1]
+        taken = np.array([astuple(total(one.resources.values())) for one in group.arrays])
+        resources[group.options] = taken[group.array]
     return Options(
         sub,
         builder.clock_hz,
@@ -110,6 +116,7 @@ def build_options(space: HardwareSpace, number: int, chip: int = 0) -> Options:
         bandwidth,
         area,
         leakage,
+        resources,
     )
 
 

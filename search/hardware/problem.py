@@ -129,6 +129,11 @@ class HardwareProblem:
         other.goals = goals
         return other
 
+    @property
+    def room(self) -> Reals:
+        """Of every resource of an FPGA, most that a design may take."""
+        return self.space.room(self.goals.resources)
+
     # -- designs -------------------------------------------------------------------------------
     def allowed(self, design: Design) -> bool:
         """Whether all options are legal, and within the totals together."""
@@ -137,6 +142,9 @@ class HardwareProblem:
             return False
         total = self.space.pes_total
         if total is not None and sum(int(o.pes[option]) for o, option in pairs) > total:
+            return False
+        taken = sum(o.resources[option] for o, option in pairs)
+        if (taken > self.room).any():
             return False
         if len(pairs) == 1:
             return True

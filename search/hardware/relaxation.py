@@ -46,9 +46,8 @@ class Relaxation:
         self._specs = np.array([self._longest(), min(goals.spec("energy"), duals.HUGE)])
         total = problem.space.pes_total
         part = problem.options[0].dram_bandwidth if len(problem.options) > 1 else math.inf
-        self._room = np.array(
-            [math.inf if total is None else total, part * (1 + 1e-9), goals.spec("area")]
-        )
+        pes = math.inf if total is None else total
+        self._room = np.array([pes, part * (1 + 1e-9), goals.spec("area"), *problem.room])
 
     def _lay_out(self) -> None:
         """Tables of all sub-accelerators one under another, and a last row that runs nothing."""
@@ -65,15 +64,15 @@ class Relaxation:
                 for part, array in zip(parts, arrays, strict=False):
                     part.append(np.minimum(array.astype(np.float64), duals.HUGE))
                 parts[4].append(
-                    np.stack(
+                    np.column_stack(
                         [
+                            options.leakage,
+                            area * options.area,
                             options.pes.astype(np.float64),
                             options.bandwidth,
                             options.area,
-                            options.leakage,
-                            area * options.area,
-                        ],
-                        axis=1,
+                            options.resources,
+                        ]
                     )
                 )
             self.starts.append(starts[id(table)])
@@ -81,9 +80,10 @@ class Relaxation:
         tasks = len(self.problem.tasks)
         tables = [np.vstack([*part, np.full((1, tasks), duals.HUGE)]) for part in parts[:4]]
         self._tables = tuple(np.ascontiguousarray(table) for table in tables)
-        self._takes = np.vstack([*parts[4], np.zeros((1, 5))])
+        self._takes = np.vstack(parts[4])
+        self._takes = np.vstack([self._takes, np.zeros((1, self._takes.shape[1]))])
         if len(self.problem.options) == 1:
-            self._takes[:, 1] = 0.0
+            self._takes[:, 3] = 0.0
 
     def _longest(self) -> float:
         """A makespan that no best design exceeds: the spec, or all tasks in turn at their
@@ -115,8 +115,8 @@ class Relaxation:
         alike = len(problem.options) > 1 and self.starts[-1] == self.starts[-2]
         for before in itertools.product(*rows[:-2]):
             fixed = np.array(before, np.int64)
-            takes = self._takes[fixed].sum(axis=0) if len(fixed) else np.zeros(5)
-            if (takes[:3] > self._room).any():
+            takes = self._takes[fixed].sum(axis=0)
+            if (takes[2:] > self._room).any():
                 continue
             first = rows[-2]
             for at in range(0, len(first), ROWS):
@@ -178,8 +178,8 @@ class Relaxation:
                 np.array(rows, np.int64),
                 self._tables,
                 self._tasks,
-                takes[3],
-                takes[4],
+                takes[0],
+                takes[1],
                 self._weights,
                 self._specs,
                 cutoff if math.isfinite(cutoff) else duals.HUGE,

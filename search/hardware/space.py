@@ -21,8 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...dataflows.accelerator import Accelerator
+from ...dataflows.device import load_device, with_board
 from ...dataflows.document import Document, Where
 from ...dataflows.errors import SpecError
+from ...dataflows.resources import LABELS, Device
 from ...dataflows.spec import parse_spec
 from ...dataflows.units import UnitError, parse_bandwidth
 from .ranges import Free, find_ranges, is_range
@@ -154,6 +156,23 @@ class HardwareSpace:
     prefix: Where = ()
 
     @cached_property
+    def device(self) -> Device | None:
+        """The FPGA that all designs are built on, None where they are on none."""
+        name = self.data.get("device")
+        return None if name is None else load_device(name)
+
+    def room(self, limits: Mapping[str, float]) -> Reals:
+        """(kinds,) most that a design may take of each resource, in the order of `LABELS`: what the
+        device has, and the limits."""
+        there = None if self.device is None else self.device.resources
+        return np.array(
+            [
+                min(math.inf if there is None else getattr(there, name), limits.get(name, math.inf))
+                for name in LABELS
+            ]
+        )
+
+    @cached_property
     def chips(self) -> int:
         """How many choices there are outside of the sub-accelerators."""
         return math.prod(len(free.values) for free in self.free)
@@ -239,6 +258,7 @@ def parse_space(document: Document, data: object, prefix: Where = ()) -> Hardwar
             [document.problem(prefix, "expected a spec with `sub_accelerators`, a list")]
         )
     rest = {key: value for key, value in data.items() if key not in ("sub_accelerators", "totals")}
+    rest = _with_board(rest, problem)
     free = tuple(find_ranges(rest, problem))
     subs: dict[str, SubSpace] = {}
     for number, stated in enumerate(data["sub_accelerators"]):
@@ -256,6 +276,21 @@ def parse_space(document: Document, data: object, prefix: Where = ()) -> Hardwar
     if problems:
         raise SpecError(problems)
     return space
+
+
+def _with_board(data: dict[str, Any], problem: Any) -> dict[str, Any]:
+    """With what a device gives of clock and DRAM."""
+    name = data.get("device")
+    if name is None:
+        return data
+    if not isinstance(name, str):
+        problem(("device",), f"expected the name of a device, found {name!r}")
+        return data
+    try:
+        return with_board(data)[1]
+    except SpecError as error:
+        problem(("device",), str(error))
+        return data
 
 
 def _sub(stated: Any, known: Mapping[str, SubSpace], problem: Any, where: Where) -> SubSpace | None:
