@@ -17,6 +17,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from chiploom.dataflows.document import parse_document
+from chiploom.dataflows.resources import Device, Resources
 from chiploom.frontend import LayerGraph
 from chiploom.search.goals import METRICS, Costs, Goals
 from chiploom.search.hardware.catalogue import Settings
@@ -308,6 +309,10 @@ def invented(
         replace(found.sub, name=f"sub{number}") for number, found in enumerate(problem.options)
     )
     problem.space = HardwareSpace({}, (), subs, pes, parse_document("{}", "none.yaml"))
+    if random.random() < 0.5:
+        room = Resources(dsps=float(random.integers(4, 12)), luts=15.0)
+        device = Device("fpga", "", "", "DSP48E2", 16, room, 1e9, 1e9, "")
+        problem.space.__dict__["device"] = device  # in place of reading the one of a file
     problem.goals, problem.chip = Goals(), 0
     return problem  # type: ignore[no-any-return]
 
@@ -332,6 +337,9 @@ def _made(
     legal = random.random(count) < 0.9
     legal[0] = True
     alternative = parse_space_of(count)
+    resources = np.zeros((count, 5))
+    resources[:, 0] = random.integers(1, 8, count)
+    resources[:, 3] = random.integers(1, 8, count)
     options = Options(
         alternative,
         1e9,
@@ -343,6 +351,7 @@ def _made(
         random.choice([2.0, 4.0, 8.0], count) * legal,
         random.uniform(0.1, 2, count) * legal,
         random.choice([0.0, 0.5, 3.0], count) * legal,
+        resources,
     )
     able = legal & (duration < NEVER).all(axis=1)
     table = TaskTable(duration, energy, stay_duration, stay_energy, fits.astype(np.uint8), able)
