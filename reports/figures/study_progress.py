@@ -71,7 +71,7 @@ def hypervolumes(studies: Sequence[StudyData], aims: Sequence[str]) -> list[Curv
     """Of each study over its evaluations, in the same measure: best and worst of all of them."""
     rows = [[data.values[aim][item] for aim in aims] for data in studies for item in data.open]
     known = [[value for value in row if value is not None] for row in rows if None not in row]
-    if not known:
+    if not known or not aims:
         return [[] for _ in studies]
     columns = list(zip(*known, strict=True))
     ends = [

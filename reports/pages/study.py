@@ -311,10 +311,12 @@ def _progress(data: StudyData) -> Iterator[Block]:
     )
     x, y = study_progress.best_so_far(data, aim)
     unit = next((axis.unit for axis in data.axes if axis.key == aim), "")
+    # The last place repeats the value before it, up to which it holds.
+    found = zip(x, y, [None, *y], strict=False)
     rows = tuple(
         (item, value, data.designs[item - 1].trial, data.designs[item - 1].seconds)
-        for item, value in zip(x, y, strict=True)
-        if data.values[aim][item - 1] == value
+        for item, value, before in found
+        if value != before
     )
     columns = (
         Column("design", "design", "#"),
