@@ -173,8 +173,9 @@ def _front(data: StudyData) -> Iterator[Block]:
         "Designs and their Pareto front",
         lambda: study_front.front_figure(data),
         "Choose metrics above. Dashed lines are specs; crosses miss one of the specs. The front is "
-        "of designs that meet all of them, over the metrics that are chosen. A click chooses a "
-        "design.",
+        "of designs that meet all of them, over the metrics that are chosen. A design has no "
+        "place where a metric of it was not evaluated: accuracies are, of designs that meet the "
+        "specs. A click chooses a design.",
         zooms=True,
         axes=study_front.front_axes(data),
     )

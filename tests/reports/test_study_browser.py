@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from chiploom import write_report
-from chiploom.frontend.graph_builder import GraphBuilder
 from chiploom.reports.study_data import StudyData
 from chiploom.search.answers import pareto_front
 from chiploom.search.study import Study, open_study
@@ -46,7 +45,8 @@ def test_every_figure_has_marks_and_nothing_is_asked_for(page: Page, searched: S
         "front", "pes", "bandwidth", "parallel", "importance", "progress", "hypervolume",
     }  # fmt: skip
     assert all(marks.values()), marks
-    assert marks["front"] >= searched.store.count()
+    known = [design for design in searched.store.all() if design.accuracy is not None]
+    assert marks["front"] >= len(known) > 40
     page.run("for (const one of started) one.drawAll()")
     assert page.run("return document.querySelectorAll('.schedule .point path').length") > 0
     assert page.faults() == []
@@ -132,8 +132,9 @@ def test_dark_applies_to_figures_and_schedule(page: Page) -> None:
             """
             await new Promise((done) => setTimeout(done, 200));
             const of = (selector) => document.querySelector(`${selector} .xtick text`);
+            const ink = (selector) => getComputedStyle(of(selector)).fill;
             return [getComputedStyle(document.body).backgroundColor,
-              getComputedStyle(of("[data-figure=front]")).fill, getComputedStyle(of(".schedule")).fill];
+              ink("[data-figure=front]"), ink(".schedule")];
             """
         )
         return found
@@ -170,7 +171,6 @@ networks:
     bits: 8
     accuracy: {{constant: 0.5, source: "{ATTACK}"}}
 hardware:
-  name: "<img src=x onerror=window.hacked=1>"
   technology: {{node: 28 nm}}
   clock: 1 GHz
   dram: {{type: LPDDR4, bandwidth: 6 GB/s}}
@@ -185,14 +185,17 @@ budget: {{trials: 1, designs: 2}}
 
 def test_names_are_text_and_run_nothing(driver: Any, tmp_path: Path) -> None:
     import onnx
+    from onnx import TensorProto, helper
 
-    builder = GraphBuilder("evil", 17)
-    data = builder.input("data", (1, 4, 8, 8))
-    builder.conv(data, 8, 3)
-    model = builder.model()
-    for node in model.graph.node:
-        node.name = ATTACK
-    onnx.save(model, tmp_path / "evil.onnx")
+    shapes = (("data", (1, 4, 8, 8)), ("out", (1, 8, 6, 6)))
+    data, out = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes
+    )
+    zeros = helper.make_tensor("w", TensorProto.FLOAT, (8, 4, 3, 3), [0.0] * 288)
+    node = helper.make_node("Conv", ["data", "w"], ["out"], name=ATTACK)
+    graph = helper.make_graph([node], "evil", [data], [out], [zeros])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]),
+              tmp_path / "evil.onnx")  # fmt: skip
     file = tmp_path / "<img src=x onerror=window.hacked=1>.yaml"
     file.write_text(HOSTILE)
     study, _ = tiny_study.search(file, tmp_path / "tables", tmp_path / "<b>study.db")
