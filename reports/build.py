@@ -16,8 +16,8 @@ from .records import layer_records
 if TYPE_CHECKING:  # Optuna takes a second to import, which a simulation need not wait for
     from ..search.study import Study
 
-#: The best designs of a study, which are compared and simulated again unless told otherwise.
-MOST_SHOWN: Final = 6
+#: Of the best designs of a study, so many are simulated again unless told otherwise.
+SCHEDULES: Final = 4
 
 
 def names_of(results: Sequence[Result | Study], files: Sequence[Path]) -> list[str]:
@@ -39,7 +39,7 @@ def document_of(
     names: Sequence[str] | None = None,
     title: str = "",
     *,
-    schedules: int = MOST_SHOWN,
+    schedules: int = SCHEDULES,
 ) -> Document:
     """A page for each result or study, and one that compares them where there are several.
 

@@ -20,9 +20,11 @@ from ..simulator.cache import MappingCache
 from ..simulator.errors import InfeasibleError, NoMappingError, OutOfTimeError
 from ..simulator.result import Result
 from ..simulator.summaries import ArraySummary, array_summary
-from .build import MOST_SHOWN
+from .build import SCHEDULES
 from .document import Axis
 
+#: The best designs that are compared.
+MOST_SHOWN: Final = 6
 #: Shown where a parameter has no value, since another one rules it out.
 INACTIVE: Final = "-"
 
@@ -93,7 +95,7 @@ class StudyData:
         parameters: of networks and hardware.
     """
 
-    def __init__(self, study: Study, name: str = "", schedules: int = MOST_SHOWN) -> None:
+    def __init__(self, study: Study, name: str = "", schedules: int = SCHEDULES) -> None:
         self.study, self.file = study, study.file
         self.name = name or study.file.path.stem
         self.schedules = schedules

@@ -11,7 +11,7 @@ from ..frontend.errors import InputError
 from ..simulator.files import write_bytes
 from ..simulator.result import Result
 from . import export, markdown
-from .build import MOST_SHOWN, document_of
+from .build import SCHEDULES, document_of
 from .document import Document
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def write_report(
     *,
     format: Format | None = None,
     names: Sequence[str] | None = None,
-    schedules: int = MOST_SHOWN,
+    schedules: int = SCHEDULES,
 ) -> None:
     """Write the report of a simulation or of a study, or one that compares several.
 

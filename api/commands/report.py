@@ -45,7 +45,7 @@ def report_command(
         typer.Option(
             min=0,
             metavar="N",
-            help="Simulate a study's N best designs again, for their schedules; 6 without.",
+            help="Simulate a study's N best designs again, for their schedules; 4 without.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -59,7 +59,7 @@ def report_command(
             raise InputError("report: expected --output PATH or --png DIR, found neither; add one")
         if png is not None and png.exists() and not png.is_dir():
             raise InputError(f"--png {png}: expected a folder, found a file; name another one")
-        from ..reports.build import MOST_SHOWN, document_of, names_of
+        from ..reports.build import SCHEDULES, document_of, names_of
         from ..reports.write import format_of, report_bytes
 
         if target is not None and form is None:
@@ -67,7 +67,7 @@ def report_command(
         with ExitStack() as opened:
             found = [_read(name, opened) for name in results]
             names = names_of(found, [Path(name) for name in results])
-            most = MOST_SHOWN if schedules is None else schedules
+            most = SCHEDULES if schedules is None else schedules
             document = document_of(found, names, schedules=most)
             if target is not None and form is not None:
                 output.write_bytes(target, report_bytes(document, form))

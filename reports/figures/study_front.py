@@ -122,6 +122,7 @@ def axis_layout(one: Axis) -> dict[str, Any]:
         "type": "log" if one.log else "linear",
         "title": {"text": one.title},
         "tickformat": "~r" if plain else "~s",
+        "ticksuffix": one.scaled if one.unit == "pJ" else "",  # after the prefix: 200 µJ
         "nticks": 8,
     }
 

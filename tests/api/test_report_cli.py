@@ -98,7 +98,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_search_writes_a_report_that_report_writes_again(study: Path, capsys: Capture) -> None:
     assert cli.main(["search", "study.yaml", "-q", "--workers", "1", "--report", "a.html"]) == 0
-    assert cli.main(["report", "study.db", "-o", "b.html", "--schedules", "6"]) == 0
+    assert cli.main(["report", "study.db", "-o", "b.html"]) == 0
     assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
     assert "b.html: Study study" in capsys.readouterr().out
     for form in ("md", "json", "csv", "parquet"):

@@ -104,7 +104,7 @@ def test_decisions_are_told_apart_where_they_differ(study: Study) -> None:
 
 
 def test_every_chart_can_be_drawn_and_best_designs_have_schedules(study: Study) -> None:
-    document = document_of([study])
+    document = document_of([study], schedules=6)
     charts = [b for b in document.pages[0].blocks() if isinstance(b, Chart)]
     assert [chart.key for chart in charts] == [
         "front", "pes", "bandwidth", "parallel", "progress", "hypervolume",

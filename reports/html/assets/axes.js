@@ -61,7 +61,7 @@ class AxesChooser {
     const layout = { ...this.figure.layout };
     for (const [name, axis] of [["xaxis", across], ["yaxis", up]]) {
       const plain = axis.key === "accuracy" || axis.unit === "mm²";
-      layout[name] = { ...layout[name], type: axis.log ? "log" : "linear", title: { ...layout[name].title, text: axis.title }, tickformat: plain ? "~r" : "~s", autorange: true };
+      layout[name] = { ...layout[name], type: axis.log ? "log" : "linear", title: { ...layout[name].title, text: axis.title }, tickformat: plain ? "~r" : "~s", ticksuffix: axis.unit === "pJ" ? "J" : "", autorange: true };
     }
     Plotly.react(this.figure, traces, layout);
     this.choose(this.chosen);
