@@ -34,7 +34,15 @@ class Quantity:
     best: bool = False
 
 
-Cell = Value | Quantity
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A text beside others; `differs` from the first one of its row."""
+
+    text: str
+    differs: bool
+
+
+Cell = Value | Quantity | Compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,8 @@ class Table:
         large: HTML shows it page by page, sorted and filtered at will; a click on row `i` chooses
             item `i` of the page. Markdown shows the `most` rows with the largest value in the
             column `order`.
+        rises: the first rows are those with the smallest value there.
+        drawn: a figure beside it shows its numbers, so that HTML leaves it out.
     """
 
     key: str
@@ -83,6 +93,55 @@ class Table:
     large: bool = False
     order: str = ""
     most: int = 40
+    rises: bool = False
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A metric that a figure may have along an axis.
+
+    Attributes:
+        unit: of its values, a key of `SHOWN`.
+        maximise: more is better.
+        spec: what designs should not exceed, in `unit`; None where it is free.
+        scaled: unit of the axis, whose numbers are values times `factor`.
+        log: it is logarithmic, since the values span more than a decade.
+    """
+
+    key: str
+    label: str
+    unit: str
+    maximise: bool
+    spec: float | None
+    scaled: str
+    factor: float
+    log: bool = False
+
+    @property
+    def title(self) -> str:
+        """`latency (cycles)`."""
+        return f"{self.label} ({self.scaled})" if self.scaled else self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """Axes of a chart that the reader of HTML chooses.
+
+    The chart's traces say in their `meta` which `role` their marks have: `open` ones compete for
+    the `front` of their `group`; `other` ones do not; `best` is one mark; `spec` is a line.
+
+    Attributes:
+        choices: that there are, at least two.
+        shown: keys of those of the drawn figure: across, up, and as colour ("" for none).
+        values: by key, of every item of the page, in the axis' unit.
+        colour: a third one may be chosen.
+    """
+
+    choices: tuple[Axis, ...]
+    shown: tuple[str, str, str]
+    values: dict[str, list[float | None]]
+    colour: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +157,7 @@ class Chart:
         zooms: a part of it can be chosen and looked at.
         scrolled: it may be higher than a screen, and scrolls in a frame.
         least: pixels that its width needs; a narrower screen scrolls.
+        axes: that can be chosen.
     """
 
     key: str
@@ -108,6 +168,7 @@ class Chart:
     zooms: bool = False
     scrolled: bool = False
     least: int = 0
+    axes: Axes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +178,15 @@ class Notes:
     key: str
     title: str
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Text as it stands in a file, or is typed."""
+
+    key: str
+    title: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +204,7 @@ class Panel:
     text: str = ""
 
 
-Block = Facts | Table | Chart | Notes | Panel
+Block = Facts | Table | Chart | Notes | Listing | Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +223,8 @@ class Page:
     Attributes:
         key: its address and its name in files, unique in the document.
         lead: what it is about, in a sentence.
-        items: names of what a click chooses (layers), for the page's figures.
+        items: names of what a click chooses (layers, designs), for the page's figures.
+        first: the item that is chosen when the page opens; -1: the largest of the first table.
     """
 
     key: str
@@ -161,6 +232,7 @@ class Page:
     lead: str
     sections: tuple[Section, ...]
     items: tuple[str, ...] = ()
+    first: int = -1
 
     def blocks(self) -> tuple[Block, ...]:
         """Of all sections."""
@@ -187,6 +259,10 @@ SHOWN: dict[str, Callable[[float], str]] = {
     "W": lambda value: si(value, "W"),
     "pJ": energy,
     "J·s": lambda value: si(value, "J·s"),
+    "pJ·cycles": lambda value: si(value * 1e-12, "J·cycles"),
+    "accuracy": lambda value: f"{value:.4f}",
+    "#": lambda value: f"{value:.0f}",
+    "ratio": lambda value: f"{value:.3f}",
     "B": binary,
     "B/s": lambda value: si(value, "B/s"),
     "mm²": lambda value: f"{plain(value)} mm²",
@@ -200,6 +276,8 @@ def show(cell: Cell, unit: str = "") -> str:
     """A cell as people read it; `unit` is that of its column."""
     if isinstance(cell, Quantity):
         return show(cell.value, cell.unit)
+    if isinstance(cell, Compared):
+        return cell.text
     if cell is None:
         return NONE
     if isinstance(cell, bool):

@@ -10,7 +10,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..frontend.errors import InputError
-from .document import Block, Cell, Chart, Document, Facts, Notes, Page, Panel, Quantity, Table
+from .document import (
+    Block,
+    Cell,
+    Chart,
+    Compared,
+    Document,
+    Facts,
+    Listing,
+    Notes,
+    Page,
+    Panel,
+    Quantity,
+    Table,
+)
 from .figures.style import template
 
 SCHEMA: Final = "chiploom.report/1"
@@ -56,11 +69,20 @@ def _block(block: Block) -> dict[str, Any] | None:
         case Notes():
             notes = list(block.lines)
             return {"kind": "notes", "key": block.key, "title": block.title, "lines": notes}
+        case Listing():
+            return {
+                "kind": "listing",
+                "key": block.key,
+                "title": block.title,
+                "text": block.text,
+            }
         case Chart() | Panel():
             return None
 
 
 def _cell(cell: Cell) -> Any:
+    if isinstance(cell, Compared):
+        return cell.text
     return _quantity(cell) if isinstance(cell, Quantity) else cell
 
 
@@ -90,18 +112,25 @@ def parquet_bytes(document: Document) -> bytes:
     Raises:
         InputError: pyarrow is not installed.
     """
+    expect_parquet()
+    import pyarrow
+    import pyarrow.parquet
+
+    out = io.BytesIO()
+    table = pyarrow.Table.from_pylist(document.records())
+    pyarrow.parquet.write_table(table, out)
+    return out.getvalue()
+
+
+def expect_parquet() -> None:
+    """Raises InputError where pyarrow is not installed."""
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow  # noqa: F401
     except ImportError:
         raise InputError(
             "Parquet: expected the package pyarrow, it is not installed; "
             "`pip install 'chiploom[parquet]'` brings it, and `--format csv` needs nothing"
         ) from None
-    out = io.BytesIO()
-    table = pyarrow.Table.from_pylist(document.records())
-    pyarrow.parquet.write_table(table, out)
-    return out.getvalue()
 
 
 def write_pictures(document: Document, folder: Path) -> list[Path]:

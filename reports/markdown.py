@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from .document import Block, Cell, Chart, Document, Facts, Notes, Panel, Quantity, Table, show
+from .document import (
+    Block,
+    Cell,
+    Chart,
+    Compared,
+    Document,
+    Facts,
+    Listing,
+    Notes,
+    Panel,
+    Quantity,
+    Table,
+    show,
+)
 from .text import printable
 from .units import plural
 
@@ -42,12 +56,24 @@ def _block(block: Block) -> Iterator[str]:
             yield from _titled(block.title)
             yield ""
             yield from (f"- {_escaped(line)}" for line in block.lines)
+        case Listing():
+            yield from _titled(block.title)
+            fence = "`" * max(3, 1 + _longest_run(block.text))
+            yield ""
+            yield fence
+            yield from (printable(line) for line in block.text.split("\n"))
+            yield fence
         case Panel():
             if block.text:
                 yield ""
                 yield block.text
         case Chart():
             return
+
+
+def _longest_run(text: str) -> int:
+    """Of backticks: a fence has more."""
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def _titled(title: str) -> Iterator[str]:
@@ -61,7 +87,8 @@ def _shortened(table: Table) -> tuple[Sequence[tuple[Cell, ...]], str]:
     if not table.large or len(table.rows) <= table.most:
         return table.rows, ""
     by = next(n for n, column in enumerate(table.columns) if column.key == table.order)
-    rows = sorted(table.rows, key=lambda row: -_number(row[by]))[: table.most]
+    sign = 1 if table.rises else -1
+    rows = sorted(table.rows, key=lambda row: sign * _number(row[by]))[: table.most]
     return rows, f"The first {len(rows)} of {plural(len(table.rows), 'row')} by {table.order}."
 
 
@@ -74,7 +101,7 @@ def _table(
 ) -> Iterator[str]:
     if not rows:
         return
-    text = [all(isinstance(row[n], str) for row in rows) for n in range(len(head))]
+    text = [all(isinstance(row[n], str | Compared) for row in rows) for n in range(len(head))]
     yield ""
     yield "| " + " | ".join(map(_escaped, head)) + " |"
     yield "|" + "|".join(" --- " if left else " ---: " for left in text) + "|"
@@ -85,6 +112,8 @@ def _table(
 
 def _cell(cell: Cell, unit: str) -> str:
     text = _escaped(show(cell, unit))
+    if isinstance(cell, Compared):
+        return f"**{text}**" if cell.differs and text.strip() else text
     if isinstance(cell, Quantity):
         text = f"**{text}** ★" if cell.best else text
         text += f" ({show(cell.ratio, 'x')})" if cell.ratio is not None else ""

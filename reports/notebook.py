@@ -1,9 +1,11 @@
-"""A result in a notebook (Jupyter, marimo): a small table with no script, whatever the theme."""
+"""A result or a study in a notebook (Jupyter, marimo): small tables with no script, whatever the
+theme."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
 
 from ..simulator.result import Result
 from .document import show
@@ -12,6 +14,9 @@ from .names import layer_names
 from .pages.simulation import headline, title_of
 from .text import printable
 from .units import count, energy, percent
+
+if TYPE_CHECKING:
+    from ..search.study import Study
 
 _TOP = 5
 _CELL = "padding:2px 12px 2px 0;text-align:left;border:0"
@@ -50,8 +55,33 @@ def result_html(result: Result) -> str:
     )
 
 
-def _table(title: str, rows: Iterable[tuple[str, ...]]) -> str:
-    head = f'<tr><th colspan="3" style="{_CELL}">{_text(title)}</th></tr>' if title else ""
+def study_html(study: Study) -> str:
+    """What the study found, its best design, and where its accuracies come from."""
+    from .pages.best_designs import best_table
+    from .pages.study import headline as study_headline
+    from .pages.study import proxy_notice
+    from .study_data import StudyData
+
+    data = StudyData(study, schedules=0)  # a notebook does not wait for simulations
+    facts = [(one.label, show(one.quantity), one.hint) for one in study_headline(data).facts]
+    tables = [_table("", facts)]
+    if data.shown:
+        table = best_table(data.shown[:3], data)
+        heads = tuple(column.label for column in table.columns)
+        rows = [tuple(show(cell) for cell in row) for row in table.rows]
+        tables.append(_table("Best designs", [heads, *rows], columns=len(heads)))
+    notice = proxy_notice(data)
+    return (
+        f"<div><strong>Study {_text(data.name)}</strong>"
+        f'<div style="display:flex;flex-wrap:wrap;gap:0 32px">{"".join(tables)}</div>'
+        + (f"<div>{_text(notice)}</div>" if notice else "")
+        + "<div><small>chiploom.write_report(study, 'report.html') writes everything"
+        "</small></div></div>"
+    )
+
+
+def _table(title: str, rows: Iterable[tuple[str, ...]], columns: int = 3) -> str:
+    head = f'<tr><th colspan="{columns}" style="{_CELL}">{_text(title)}</th></tr>' if title else ""
     body = "".join(
         "<tr>" + "".join(f'<td style="{_CELL}">{_text(cell)}</td>' for cell in row) + "</tr>"
         for row in rows

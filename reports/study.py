@@ -12,6 +12,7 @@ from rich.text import Text
 from ..dataflows.resources import LABELS
 from ..search.designs import EvaluatedDesign
 from ..search.goals import UNITS, Metric
+from ..search.origins import origins
 from ..search.run import Progress
 from ..search.study import Ending, Study
 from .grid import Column, Grid, Row
@@ -173,9 +174,9 @@ def _notes(study: Study) -> Iterator[str]:
         yield "proven: no networks of the study are more accurate within the specs, and no " \
               "hardware is better for these"  # fmt: skip
     yield from ending.notes
-    for network in study.file.networks:
-        if network.evaluator is not None:
-            yield f"accuracy of {network.name}: {getattr(network.evaluator, 'source', 'a program')}"
+    for origin in origins(study):
+        proxy = "; a PROXY, measured on small datasets with few epochs" if origin.proxy else ""
+        yield f"accuracy of {origin.network}: {origin.source}{proxy}"
     yield (
         "costs of layers come from a catalogue of mappings; what is checked is mapped anew and "
         "executed cycle by cycle"

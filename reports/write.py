@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from ..frontend.errors import InputError
 from ..simulator.files import write_bytes
 from ..simulator.result import Result
 from . import export, markdown
-from .build import document_of
+from .build import SCHEDULES, document_of
 from .document import Document
+
+if TYPE_CHECKING:
+    from ..search.study import Study
 
 Format = Literal["html", "md", "json", "csv", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -27,31 +30,36 @@ _SUFFIXES: Final[dict[str, Format]] = {
 
 
 def write_report(
-    results: Result | Sequence[Result],
+    results: Result | Study | Sequence[Result] | Sequence[Study],
     path: str | os.PathLike[str],
     *,
     format: Format | None = None,
     names: Sequence[str] | None = None,
+    schedules: int = SCHEDULES,
 ) -> None:
-    """Write the report of a simulation, or one that compares several.
+    """Write the report of a simulation or of a study, or one that compares several.
 
     Args:
-        results: one, or several to compare; ratios are to the first.
+        results: one, or several to compare: results alone, or studies alone; ratios are to the
+            first.
         path: the file, written whole or not at all.
         format: by default what the file's suffix says, and HTML where it has none.
         names: of the results, where there are several.
+        schedules: of each study so many of the best designs are simulated again, for their
+            schedules; each takes about half a second.
 
     Raises:
-        InputError: there is no result, the names do not fit, the file cannot be written, or a
-            package that the format needs is not installed.
+        InputError: there is no result, there are results and studies, the names do not fit, the
+            file cannot be written, or a package that the format needs is not installed.
     """
-    given = [results] if isinstance(results, Result) else list(results)
+    given: list[Result | Study] = [*results] if isinstance(results, Sequence) else [results]
     if not given:
-        raise InputError("report: expected at least one result, found none")
+        raise InputError("report: expected at least one result or study, found none")
     if names is not None and len(names) != len(given):
         raise InputError(f"report: expected {len(given)} names, found {len(names)}")
     target = Path(path)
-    content = report_bytes(document_of(given, names), format or format_of(target))
+    form = format or format_of(target)
+    content = report_bytes(document_of(given, names, schedules=schedules), form)
     try:
         write_bytes(target, content)
     except OSError as error:

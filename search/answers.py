@@ -75,6 +75,7 @@ def hypervolume_over_time(
     designs: Iterable[EvaluatedDesign],
     objectives: Sequence[str],
     reference: Sequence[float] | None = None,
+    ideal: Sequence[float] | None = None,
 ) -> list[tuple[int, float, float]]:
     """How much of the objective space the feasible designs dominate, as the study went on.
 
@@ -88,18 +89,20 @@ def hypervolume_over_time(
         objectives: names in `METRICS`.
         reference: one value for each objective, in its unit. A design that is not better in each
             adds nothing. Default: the worst values of all these designs.
+        ideal: likewise, what is 0 in each objective. Default: the best values of all these designs.
 
     Returns:
         Number, seconds and hypervolume, of each design with which it grew.
 
     Raises:
-        InputError: the objectives cannot be used, or the reference does not fit them.
+        InputError: the objectives cannot be used, or the reference or ideal does not fit them.
     """
     kept, costs = _measured(designs, objectives, feasible_only=True)
     worst = _reference(objectives, reference)
+    given = _reference(objectives, ideal)
     if not kept:
         return []
-    best = costs.min(axis=0)
+    best = costs.min(axis=0) if given is None else given
     span = (costs.max(axis=0) if worst is None else worst) - best
     if worst is None:
         span[span == 0] = 1.0  # all are equal, and so all at 0
@@ -143,7 +146,7 @@ def export(designs: Iterable[EvaluatedDesign], path: str | os.PathLike[str]) -> 
     """
     file = Path(path)
     expect_ending(file)
-    head, rows = _table(designs, file)
+    head, rows = table(designs, file)
     try:
         if file.suffix == ".csv":
             write_text(file, _csv(head, rows))
@@ -214,10 +217,17 @@ _FIXED: Final = {name: kind for name, kind in COLUMNS.items() if name not in _OP
 }
 
 
-def _table(
-    designs: Iterable[EvaluatedDesign], file: Path
+def table(
+    designs: Iterable[EvaluatedDesign], file: str | os.PathLike[str]
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    """Names of all columns, and rows that have all of them."""
+    """Names of all columns, and rows that have all of them, as `export` writes them.
+
+    Args:
+        file: for messages.
+
+    Raises:
+        InputError: two values would have the same column.
+    """
     rows: list[dict[str, Any]] = []
     for design in designs:
         row: dict[str, Any] = {}
@@ -232,7 +242,7 @@ def _table(
     return head, [{name: row.get(name) for name in head} for row in rows]
 
 
-def _flatten(name: str, value: object, row: dict[str, Any], file: Path) -> None:
+def _flatten(name: str, value: object, row: dict[str, Any], file: str | os.PathLike[str]) -> None:
     """Put a value of JSON into a row: an object's members as columns of their own."""
     if isinstance(value, dict):
         for key, member in value.items():

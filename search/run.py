@@ -101,8 +101,10 @@ def co_search(
     folder = Path(cache) if cache is not None else _tables(place)
     opened.context.folder = folder
     runner = _Runner(opened, workers, trials, seconds, ray, folder, report)
+    opened.start_clock()
     try:
         opened.ending = runner.run()
+        opened.stop_clock()
     except InputError:
         opened.close()
         if not resume:

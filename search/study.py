@@ -8,11 +8,13 @@ complete however a run ends, and a trial that was not told is asked for anew.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,13 +31,12 @@ from .context import Context, Networks, Outcome
 from .designs import DesignStore, EvaluatedDesign, canonical_json
 from .goals import Costs, Metric
 from .hardware.space import Design
+from .places import as_file, designs_file, expect_sqlite
 from .spaces.space import Choice, Value
 from .study_file import StudyFile, parse_study
 
 #: Attribute of a trial that holds what is known of it, as one JSON text: each costs a transaction.
 NOTES: Final = "chiploom"
-#: Ending of the file of designs, beside that of the trials.
-DESIGNS: Final = ".designs.db"
 
 _OPEN: Final = (TrialState.RUNNING, TrialState.WAITING)
 
@@ -77,12 +78,22 @@ class Study:
         self.context = Context(file, None)
         self.begun = float(store.meta("seconds") or 0.0)
         self.ending: Ending | None = None
-        self._start = time.perf_counter()
+        self._start: float | None = None
 
     @property
     def seconds(self) -> float:
-        """Of wall time, over all runs."""
-        return self.begun + time.perf_counter() - self._start
+        """Of wall time, over all runs. To look at a study takes none of it."""
+        return self.begun + (0.0 if self._start is None else time.perf_counter() - self._start)
+
+    def start_clock(self) -> None:
+        """A run begins."""
+        self._start = time.perf_counter()
+
+    def stop_clock(self) -> None:
+        """The run has ended; what it took is kept."""
+        if self._start is not None:
+            self.begun, self._start = self.seconds, None
+            self.store.put_meta("seconds", repr(self.begun))
 
     # -- trials ------------------------------------------------------------------------------
     def told(self) -> list[FrozenTrial]:
@@ -208,20 +219,20 @@ class Study:
     def best(self) -> EvaluatedDesign | None:
         """Of the designs that meet the specs and were not refused when they were checked, the one
         best in the first objective; of equal ones that of least hardware value."""
-        open_ = [
-            design for design in self.store.all(feasible=True) if design.checked_ok is not False
+        known = [
+            design
+            for design in self.store.all(feasible=True)
+            if design.checked_ok is not False and self.rank(design)[0] < math.inf
         ]
-        aim = self.file.objectives[0]
-        metric = answers.METRICS[aim]
+        return min(known, key=self.rank, default=None)
 
-        def rank(design: EvaluatedDesign) -> tuple[float, float, int]:
-            value = metric.value(design)
-            assert value is not None
-            worth = self.file.goals.value(costs_of(design))
-            return (-value if metric.maximise else value), worth, design.number
-
-        known = [design for design in open_ if metric.value(design) is not None]
-        return min(known, key=rank, default=None)
+    def rank(self, design: EvaluatedDesign) -> tuple[float, float, int]:
+        """Orders designs that meet the specs, the best one first: by the first objective
+        (infinite where it is not known), by hardware value, by number."""
+        metric = answers.METRICS[self.file.objectives[0]]
+        value = metric.value(design)
+        cost = math.inf if value is None else -value if metric.maximise else value
+        return cost, self.file.goals.value(costs_of(design)), design.number
 
     def front(self, objectives: Sequence[str] | None = None) -> list[EvaluatedDesign]:
         """Designs that meet the specs, were not refused when they were checked, and that no other
@@ -252,8 +263,14 @@ class Study:
         found = space.design(json.loads(design.hardware))
         return space.accelerator(found, f"design-{design.number}")
 
+    def _repr_html_(self) -> str:
+        """The study in a notebook. How it looks is the reports' business, above this part: it is
+        bound by name, so that nothing here depends on it."""
+        html: str = import_module("..reports.notebook", __package__).study_html(self)
+        return html
+
     def close(self) -> None:
-        self.store.put_meta("seconds", repr(self.seconds))
+        self.stop_clock()
         self.store.close()
 
     def discard(self) -> None:
@@ -261,7 +278,7 @@ class Study:
         once the study file is corrected."""
         if self.told():
             return
-        for file in (self.store.path, _as_file(self.path)):
+        for file in (self.store.path, as_file(self.path)):
             if file is not None:
                 file.unlink(missing_ok=True)
 
@@ -292,7 +309,10 @@ def open_study(
     text = os.fspath(path)
     file = Path(designs) if designs is not None else designs_file(text)
     if file is None or not file.exists():
-        raise InputError(f"{text}: expected a study, found no designs at {file}")
+        raise InputError(
+            f"{text}: expected a study, found no designs at {file}; name the database of the "
+            "trials, which `chiploom search` wrote beside them"
+        )
     store = DesignStore(file)
     stored = store.meta("study")
     if stored is None:
@@ -317,7 +337,7 @@ def create_study(
     place = Path(designs) if designs is not None else designs_file(text)
     if place is None:
         raise InputError(f"{text}: expected --designs FILE beside a storage that is no file")
-    taken = [known for known in (place, _as_file(text)) if known is not None and known.exists()]
+    taken = [known for known in (place, as_file(text)) if known is not None and known.exists()]
     if taken:
         raise InputError(
             f"{taken[0]}: expected no file there, found one; --resume goes on with it, --db names "
@@ -333,24 +353,12 @@ def create_study(
     return Study(file, text, store, trials)
 
 
-def designs_file(path: str) -> Path | None:
-    """Where the designs of a study in a file are; None for other storages."""
-    file = _as_file(path)
-    return None if file is None else file.with_suffix(DESIGNS)
-
-
-def _as_file(path: str) -> Path | None:
-    if path.startswith("sqlite:///"):
-        return Path(path.removeprefix("sqlite:///"))
-    return None if "://" in path else Path(path)
-
-
 def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
     """The trials in their storage."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    place = _as_file(path)
+    place = as_file(path)
     if place is not None:
-        _expect_sqlite(place)
+        expect_sqlite(place)
     directions = [
         StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
         for name in file.objectives
@@ -367,16 +375,3 @@ def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
         return optuna.load_study(storage=storage, study_name=name)
     except (optuna.exceptions.OptunaError, KeyError, ImportError) as error:
         raise InputError(f"{path}: not usable as the storage of trials: {error}") from error
-
-
-def _expect_sqlite(place: Path) -> None:
-    """Refuse what is no database before Optuna writes to it."""
-    if not place.exists() or not place.stat().st_size:
-        return
-    try:
-        with place.open("rb") as stream:
-            magic = stream.read(16)
-    except OSError as error:
-        raise InputError(f"{place}: cannot be read: {error.strerror}") from error
-    if magic != b"SQLite format 3\x00":
-        raise InputError(f"{place}: expected a study's SQLite file, found something else")

@@ -8,10 +8,13 @@ whose specs are missed there is not reported.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..frontend.graph import LayerGraph
+from ..simulator.cache import MappingCache
 from ..simulator.errors import InfeasibleError, NoMappingError, OutOfTimeError
+from ..simulator.mapper import EffortName
 from ..simulator.result import Fidelity, Result
 from ..simulator.simulate import simulate
 from .designs import EvaluatedDesign
@@ -80,32 +83,51 @@ def check(study: Study, design: EvaluatedDesign) -> list[str]:
     return [] if ok else [f"design {design.number}: {note}"]
 
 
-def resimulate(study: Study, design: EvaluatedDesign, *, fidelity: Fidelity = "cycle") -> Result:
-    """A design by `simulate`, from its networks and its spec."""
+def resimulate(
+    study: Study,
+    design: EvaluatedDesign,
+    *,
+    fidelity: Fidelity = "cycle",
+    effort: EffortName = "normal",
+    cache: MappingCache | None = None,
+) -> Result:
+    """A design by `simulate`, from its networks and its spec.
+
+    Args:
+        effort: of the mapper.
+        cache: mappings that several designs share.
+
+    Raises:
+        NoMappingError: a layer fits no sub-accelerator.
+    """
     graphs, accelerator = study.graphs(design), study.accelerator(design)
-    return simulated(study, graphs, accelerator, fidelity)
+    return simulated(study, graphs, accelerator, fidelity, effort, cache)
 
 
 def simulated(
-    study: Study, graphs: list[LayerGraph], accelerator: Accelerator, fidelity: Fidelity
+    study: Study,
+    graphs: list[LayerGraph],
+    accelerator: Accelerator,
+    fidelity: Fidelity,
+    effort: EffortName = "normal",
+    cache: MappingCache | None = None,
 ) -> Result:
     """Networks on a design, with the study's mapping objective; least energy within the latency
     spec where there is one and it can be met, else the least latency."""
-    objective, limit = study.file.settings.objective, study.file.goals.specs.get("latency")
-    several = len(accelerator.sub_accelerators) > 1
-    if not several:
-        return simulate(graphs, accelerator, objective=objective, fidelity=fidelity)
+    run = partial(
+        simulate,
+        graphs,
+        accelerator,
+        objective=study.file.settings.objective,
+        fidelity=fidelity,
+        effort=effort,
+        cache=cache,
+    )
+    limit = study.file.goals.specs.get("latency")
+    if len(accelerator.sub_accelerators) == 1:
+        return run()
+    bound = None if limit is None else int(limit)
     try:
-        return simulate(
-            graphs,
-            accelerator,
-            objective=objective,
-            fidelity=fidelity,
-            schedule="hap",
-            latency_bound=None if limit is None else int(limit),
-            seconds=SCHEDULE,
-        )
+        return run(schedule="hap", latency_bound=bound, seconds=SCHEDULE)
     except InfeasibleError:
-        return simulate(
-            graphs, accelerator, objective=objective, fidelity=fidelity, schedule="list"
-        )
+        return run(schedule="list")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import output
 from .errors import INTERRUPTED, NO, user_errors
 from .options import Json, Quiet
+from .report import check_report
+
+if TYPE_CHECKING:
+    from ..search.study import Study
 
 
 def search(
@@ -54,6 +59,10 @@ def search(
     top: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show the N best designs of the front.")
     ] = 10,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write a report, HTML or what the suffix says."),
+    ] = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
@@ -63,6 +72,7 @@ def search(
 
         output.check_targets(json)
         output.check_folder(cache)
+        check_report(report)
         from ..reports import study as tables
         from ..reports.progress import search_progress
         from ..search.answers import expect_ending
@@ -77,7 +87,7 @@ def search(
             seconds = None if time is None else span(time)
         except ValueError as error:
             raise InputError(f"--time {time}: {error}") from None
-        with search_progress(hidden=quiet) as report:
+        with search_progress(hidden=quiet) as progress:
             found = co_search(
                 study,
                 db=db,
@@ -88,7 +98,7 @@ def search(
                 seconds=seconds,
                 ray=ray,
                 cache=cache,
-                report=report,
+                report=progress,
             )
         with found:
             ending = found.ending
@@ -99,6 +109,8 @@ def search(
                 output.write(json, output.json_text(tables.study_json(found)))
             if not (quiet or output.is_stdout(json)):
                 tables.print_study(found, output.console(), top)
+            if report is not None:
+                _write_report(found, report)
             refusal = "" if ending.reached else tables.refusal(found)
         if ending.interrupted:
             output.complain("interrupted; --resume goes on")
@@ -106,3 +118,17 @@ def search(
         if refusal:
             output.complain(refusal)
             raise typer.Exit(NO)
+
+
+def _write_report(study: Study, target: Path) -> None:
+    """The last answer: where it cannot be written, the others are there, and so is the study."""
+    from ..frontend.errors import InputError
+    from ..reports.write import write_report
+
+    try:
+        write_report(study, target)
+    except InputError as error:
+        raise InputError(
+            f"{error}\nthe search is complete and kept; write its report again with "
+            f"`chiploom report {quote(study.path)} -o PATH`"
+        ) from None

@@ -12,6 +12,7 @@ import typer
 from .. import output
 from .errors import user_errors
 from .options import Bits, Cache, Csv, Dims, Json, Quiet, Strict, load
+from .report import check_report
 
 if TYPE_CHECKING:
     from ..dataflows.accelerator import Accelerator
@@ -117,14 +118,7 @@ def simulate(
     with user_errors():
         output.check_targets(json, csv, dump)
         output.check_file("--trace", trace)
-        output.check_file("--report", report)
-        if report is not None:
-            from ..frontend.errors import InputError
-            from ..reports.write import format_of
-
-            if output.is_stdout(report):
-                raise InputError("--report -: expected a file; `chiploom report -o -` prints one")
-            format_of(report)
+        check_report(report)
         output.check_folder(cache)
         _check_fit(fit, device, limit)
         if dump == "program" and fidelity == "roofline":

@@ -15,6 +15,8 @@ COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E
 GREY: Final = "#8C8C8C"
 #: Shapes of markers, so that colour is never alone.
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+#: Of lines, likewise.
+DASHES: Final = ("solid", "dash", "dot", "dashdot")
 _PATTERNS: Final = ("", "/", "x", ".", "-", "\\", "+")
 OPERANDS: Final = {"W": COLOURS[1], "I": COLOURS[5], "O": COLOURS[2], "": GREY}
 

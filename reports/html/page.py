@@ -16,11 +16,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from ..document import (
+    Axes,
     Block,
     Cell,
     Chart,
+    Compared,
     Document,
     Facts,
+    Listing,
     Notes,
     Page,
     Panel,
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
 
 #: Characters of JSON; longer ones are compressed.
 LONG: Final = 1_000_000
-SCRIPTS: Final = ("format.js", "figures.js", "table.js", "mapping.js", "page.js")
+SCRIPTS: Final = (
+    "format.js", "figures.js", "axes.js", "table.js", "mapping.js", "design.js", "page.js",
+)  # fmt: skip
 STYLES: Final = ("style.css",)
 
 
@@ -57,6 +62,7 @@ def html_text(document: Document) -> str:
         "shown": _shown,
         "aligned": _aligned,
         "printable": printable,
+        "lines": _lines,
     }
     plotly, script = _plotly(), "\n".join(map(_asset, SCRIPTS))
     themes = {theme: template(theme) for theme in ("light", "dark")}
@@ -96,21 +102,52 @@ def _page_data(page: Page) -> str:
     figures: list[str] = []
     tables: dict[str, Any] = {}
     panels: dict[str, Any] = {}
+    axes: dict[str, Any] = {}
     for block in page.blocks():
         match block:
             case Chart():
                 figures.append(f"{json.dumps(block.key)}:{block.draw().to_json()}")
+                if block.axes is not None:
+                    axes[block.key] = _axes_data(block.axes)
             case Table() if block.large:
                 tables[block.key] = _table_data(block)
             case Panel():
                 panels[block.kind] = block.data
     rest = json.dumps(
-        {"items": [printable(item) for item in page.items], "tables": tables, "panels": panels},
+        {
+            "items": [printable(item) for item in page.items],
+            "first": page.first,
+            "tables": tables,
+            "panels": panels,
+            "axes": axes,
+        },
         ensure_ascii=False,
         separators=(",", ":"),
         allow_nan=False,
     )
     return f'{{"figures":{{{",".join(figures)}}},{rest[1:]}'
+
+
+def _axes_data(axes: Axes) -> dict[str, Any]:
+    """What may be chosen, and the values of all items."""
+    return {
+        "choices": [
+            {
+                "key": axis.key,
+                "title": axis.title,
+                "label": axis.label,
+                "unit": axis.unit,
+                "maximise": axis.maximise,
+                "spec": axis.spec,
+                "factor": axis.factor,
+                "log": axis.log,
+            }
+            for axis in axes.choices
+        ],
+        "shown": list(axes.shown),
+        "values": axes.values,
+        "colour": axes.colour,
+    }
 
 
 def _table_data(table: Table) -> dict[str, Any]:
@@ -122,12 +159,15 @@ def _table_data(table: Table) -> dict[str, Any]:
         ],
         "values": [list(map(_plain, column)) for column in zip(*table.rows, strict=True)],
         "order": table.order,
+        "rises": table.rises,
     }
 
 
 def _plain(cell: Cell) -> Any:
     if isinstance(cell, Quantity):
         return cell.value
+    if isinstance(cell, Compared):
+        return printable(cell.text)
     return printable(cell) if isinstance(cell, str) else cell
 
 
@@ -137,11 +177,13 @@ def _kind(block: Block) -> str:
         case Facts():
             return "facts"
         case Table():
-            return "large" if block.large else "table"
+            return "drawn" if block.drawn else "large" if block.large else "table"
         case Chart():
             return "chart"
         case Notes():
             return "notes"
+        case Listing():
+            return "listing"
         case Panel():
             return "panel"
 
@@ -153,13 +195,19 @@ def _shown(cell: Cell, unit: str = "") -> dict[str, str | bool]:
         "text": printable(show(cell, unit)),
         "best": isinstance(cell, Quantity) and cell.best,
         "ratio": show(cell.ratio, "x") if compared and isinstance(cell, Quantity) else "",
+        "differs": isinstance(cell, Compared) and cell.differs,
     }
+
+
+def _lines(text: str) -> str:
+    """Text of several lines, each fit to be shown."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _aligned(table: Table, column: int) -> str:
     """The class of a column: of text, or of numbers."""
     cells = [row[column] for row in table.rows]
-    return "text" if all(isinstance(cell, str) for cell in cells) else "number"
+    return "text" if all(isinstance(cell, str | Compared) for cell in cells) else "number"
 
 
 def _policy(*scripts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 import chiploom
 from chiploom import cli
+
+from ..search import tiny_study
 
 Capture = pytest.CaptureFixture[str]
 RUN = ["simulate", "resnet9", "--on", "eyeriss", "--effort", "fast", "--quiet"]
@@ -83,3 +86,80 @@ def test_plotly_is_imported_for_a_report_alone() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+# -- studies ---------------------------------------------------------------------------------
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study file of a few quick designs, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tiny_study.write(tmp_path, trials=2, designs=4, strategy="random")
+
+
+def test_search_writes_a_report_that_report_writes_again(study: Path, capsys: Capture) -> None:
+    assert cli.main(["search", "study.yaml", "-q", "--workers", "1", "--report", "a.html"]) == 0
+    assert cli.main(["report", "study.db", "-o", "b.html"]) == 0
+    assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
+    assert "b.html: Study study" in capsys.readouterr().out
+    for form in ("md", "json", "csv", "parquet"):
+        assert cli.main(["report", "study.db", "-o", f"r.{form}", "--schedules", "0", "-q"]) == 0
+    assert "PROXIES" not in Path("r.md").read_text()
+    assert json.loads(Path("r.json").read_text())["title"] == "Study study"
+    assert cli.main(["report", "study.db", "study.db", "-o", "two.md", "--schedules", "0"]) == 0
+    assert "Comparison of studies" in capsys.readouterr().out
+
+
+def test_a_search_that_finds_nothing_has_a_report(tmp_path: Path, study: Path) -> None:
+    tiny_study.write(tmp_path, trials=2, designs=4, strategy="random", specs=tiny_study.HOPELESS)
+    assert cli.main(["search", "study.yaml", "-q", "--workers", "1", "--report", "r.md"]) == 1
+    assert "No design meets the specs" in Path("r.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("r.pdf", ".pdf"), ("no/r.html", "no directory no"), ("-", "a file")]
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_search(
+    study: Path, capsys: Capture, target: str, words: str
+) -> None:
+    assert cli.main(["search", "study.yaml", "--report", target]) == 2
+    assert words in capsys.readouterr().err
+    assert not Path("study.db").exists()
+
+
+def test_a_report_that_fails_loses_nothing(
+    study: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise chiploom.InputError("r.html: cannot be written: no space")
+
+    monkeypatch.setattr("chiploom.reports.write.write_report", fails)
+    command = ["search", "study.yaml", "-q", "--workers", "1", "--json", "s.json"]
+    assert cli.main([*command, "--report", "r.html"]) == 2
+    err = capsys.readouterr().err
+    assert "no space" in err
+    assert "chiploom report study.db" in err
+    assert json.loads(Path("s.json").read_text())["designs"] > 0
+    assert cli.main(["simulate", "--design", "study.db:1", "-q"]) == 0
+
+
+def test_what_is_no_study_is_one_message(saved: Path, study: Path, capsys: Capture) -> None:
+    with sqlite3.connect("other.db") as other:
+        other.execute("CREATE TABLE something (n INTEGER)")
+    cut = Path("cut.db")
+    cut.write_bytes(b"SQLite format 3\x00 and no more")
+    cut.with_suffix(".designs.db").write_bytes(b"SQLite format 3\x00 and no more")
+    assert cli.main(["search", "study.yaml", "-q", "--workers", "1"]) == 0
+    capsys.readouterr()
+    for arguments, words in (
+        (["other.db"], "expected a study, found no designs"),
+        (["cut.db"], "cut.designs.db: expected a design store"),
+        (["study.designs.db"], "expected a study"),
+        (["study.yaml"], "expected a result in JSON"),
+        (["study.db", str(saved)], "expected results or studies, found 1 and 1"),
+    ):
+        assert cli.main(["report", *arguments, "-o", "r.html", "--schedules", "0"]) == 2, arguments
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("chiploom: ") == 1
+        assert words in err
+        assert "Traceback" not in err

@@ -1,14 +1,18 @@
-"""A result made by hand: figures that a test can check by eye."""
+"""Results made by hand, whose figures a test can check by eye, and a browser."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import chiploom
 from chiploom.simulator.result import LayerResult, ModelSummary, Result, SpecSummary
+
+from .browser import BROWSERS, FLAGS
 
 CONV = LayerResult(
     name="conv",
@@ -106,3 +110,23 @@ def scheduled() -> Result:
     graphs = [chiploom.load_onnx(name, bits=8) for name in ("resnet9", "lstm")]
     spec = chiploom.load_spec("nasaic-w1")
     return chiploom.simulate(graphs, spec, effort="fast", schedule="list")
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    chromedriver = shutil.which("chromedriver")
+    if browser is None or chromedriver is None:
+        pytest.skip("no Chromium with ChromeDriver (Debian: chromium, chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(chromedriver)
+    started = webdriver.Chrome(options=options, service=service)
+    yield started
+    started.quit()

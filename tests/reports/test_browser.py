@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,107 +14,8 @@ from chiploom import write_report
 from chiploom.reports.document import show
 from chiploom.simulator.result import Result
 
+from .browser import Page
 from .results import ATTACKS, hostile, long
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--window-size=1400,900",
-)  # fmt: skip
-#: Marks of every kind of figure: bars, points and lines, fields of a heat map.
-MARKS = "path.point, .point path, .points path, path.js-line, .heatmaplayer image, .textpoint"
-
-
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One browser for all tests."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    chromedriver = shutil.which("chromedriver")
-    if browser is None or chromedriver is None:
-        pytest.skip("no Chromium with ChromeDriver (Debian: chromium, chromium-driver)")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(chromedriver)
-    started = webdriver.Chrome(options=options, service=service)
-    yield started
-    started.quit()
-
-
-class Page:
-    """A report that is open."""
-
-    def __init__(self, driver: Any, path: Path) -> None:
-        self.driver = driver
-        self.device(1400, 900)
-        self.theme("light")
-        for log in ("browser", "performance"):
-            driver.get_log(log)
-        driver.get(path.as_uri())
-        self.run(
-            """
-            while (document.readyState !== "complete") {
-              await new Promise((done) => setTimeout(done, 20));
-            }
-            await ready;
-            """
-        )
-
-    def run(self, script: str, *arguments: object) -> Any:
-        """Run a script, `return` its value; promises are waited for."""
-        wrapped = f"""
-            const done = arguments[arguments.length - 1];
-            (async (...arguments) => {{ {script} }})(...arguments).then(
-              (value) => done([value, null]), (error) => done([null, String(error)]));
-        """
-        value, error = self.driver.execute_async_script(wrapped, *arguments)
-        assert error is None, error
-        return value
-
-    def device(self, width: int, height: int) -> None:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    def theme(self, name: str) -> None:
-        features = [
-            {"name": "prefers-color-scheme", "value": name},
-            {"name": "prefers-reduced-motion", "value": "reduce"},  # a click hits what holds still
-        ]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-    def draw_all(self) -> dict[str, int]:
-        """Draw every figure of the page in view; the number of marks of each."""
-        found: dict[str, int] = self.run(
-            """
-            for (const figures of started) if (!figures.page.hidden) figures.drawAll();
-            await new Promise((done) => setTimeout(done, 100));
-            const page = pages.find((page) => !page.hidden);
-            return Object.fromEntries([...page.querySelectorAll("[data-figure]")].map(
-              (place) => [place.dataset.figure, place.querySelectorAll(arguments[0]).length]));
-            """,
-            MARKS,
-        )
-        return found
-
-    def text(self, selector: str) -> str:
-        return str(self.run("return document.querySelector(arguments[0]).textContent", selector))
-
-    def faults(self) -> list[str]:
-        """What the console complained of, and every request that left the page."""
-        found = [entry["message"] for entry in self.driver.get_log("browser")]
-        for entry in self.driver.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                url = message["params"]["request"]["url"]
-                if not url.startswith(("file:", "data:", "blob:")):
-                    found.append(url)
-        return found
-
 
 Open = Callable[..., Page]
 

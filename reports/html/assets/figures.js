@@ -44,6 +44,7 @@ class Figures {
     const layout = { ...figure.layout, template: themes[currentTheme()], ...(zooms ? {} : { dragmode: false }) };
     if (zooms) layout.margin = { ...layout.margin, r: 40 }; // where the buttons are
     Plotly.newPlot(place, figure.data, layout, zooms ? PLOTLY : { ...PLOTLY, displayModeBar: false });
+    place.dispatchEvent(new CustomEvent("drawn"));
     place.on("plotly_click", (event) => {
       const item = event.points[0]?.customdata;
       if (Number.isInteger(item)) choose(this.page, item, true);
@@ -53,13 +54,17 @@ class Figures {
   // Marks of an item show what the page's table says of it.
   describe(trace) {
     if (trace.hovertemplate !== "%{hovertext}<extra></extra>" || trace.hovertext) return;
+    this.hints ??= new Map();
     const items = trace.customdata?.bdata ? decoded(trace.customdata) : trace.customdata ?? [];
     trace.customdata = items;
-    trace.hovertext = Array.from(items, (item) => this.hint(item));
+    trace.hovertext = Array.from(items, (item) => {
+      if (!this.hints.has(item)) this.hints.set(item, this.hint(item));
+      return this.hints.get(item);
+    });
   }
 
   hint(item) {
-    const table = Object.values(this.data.tables)[0];
+    const table = Object.values(this.data.tables)[0] ?? Object.values(this.data.axes).map(tableOf)[0];
     const lines = [`<b>${escaped(this.data.items[item] ?? "")}</b>`];
     table?.columns.forEach((column, n) => {
       const value = table.values[n][item];
@@ -77,6 +82,14 @@ class Figures {
   relayout(change) {
     for (const place of this.places) if (place.dataset.drawn) Plotly.relayout(place, change);
   }
+}
+
+// Values along axes as a table with a row per item.
+function tableOf(axes) {
+  return {
+    columns: [{ label: "", unit: "" }, ...axes.choices],
+    values: [[], ...axes.choices.map((axis) => axes.values[axis.key])],
+  };
 }
 
 // Numbers that plotly's Python side packed.

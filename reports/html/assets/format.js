@@ -36,6 +36,10 @@ const SHOWN = {
   share: percent,
   x: (value) => `${Number(value.toPrecision(3))}×`,
   cycles: (value) => si(value),
+  "pJ·cycles": (value) => si(value * 1e-12, "J·cycles"),
+  "#": (value) => value.toFixed(0),
+  accuracy: (value) => value.toFixed(4),
+  ratio: (value) => value.toFixed(3),
   "mm²": (value) => `${Number(value.toPrecision(3))} mm²`,
   "TOPS/W": (value) => `${Number(value.toPrecision(3))} TOPS/W`,
 };

@@ -1,7 +1,7 @@
 "use strict";
 // Puts the page together: tabs, theme, figures, tables and panels, and the chosen item.
 
-const PANELS = { mapping: MappingPanel };
+const PANELS = { mapping: MappingPanel, design: DesignPanel };
 const started = [];
 
 function choose(page, item, go = false) {
@@ -21,13 +21,16 @@ async function dataOf(page) {
 
 async function start(page) {
   const data = await dataOf(page);
-  started.push(new Figures(page, data));
+  const figures = new Figures(page, data);
+  started.push(figures);
+  for (const place of page.querySelectorAll("[data-axes]")) new AxesChooser(figures, place, data.axes[place.dataset.axes]);
   for (const place of page.querySelectorAll("[data-table]")) new LargeTable(page, place, data.tables[place.dataset.table]);
   for (const place of page.querySelectorAll("[data-panel]")) {
     const kind = place.dataset.panel;
-    new PANELS[kind](page, place, data.panels[kind], data.items);
+    const panel = new PANELS[kind](page, place, data.panels[kind], data.items);
+    if (panel.relayout) started.push(panel);
   }
-  if (data.items.length) choose(page, costliest(data));
+  if (data.items.length) choose(page, data.first >= 0 ? data.first : costliest(data));
 }
 
 // The item that the first table puts on top.

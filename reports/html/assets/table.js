@@ -8,7 +8,7 @@ class LargeTable {
     Object.assign(this, { page, data, start: 0, filter: "", chosen: -1 });
     this.rows = data.values[0]?.length ?? 0;
     this.by = data.columns.findIndex((column) => column.key === data.order);
-    this.down = true;
+    this.down = !data.rises;
     this.input = element("input", { type: "search", placeholder: "filter", "aria-label": "Filter the table" });
     this.input.addEventListener("input", () => this.update({ filter: this.input.value.toLowerCase(), start: 0 }));
     this.back = this.button("‹", "Earlier rows", () => this.update({ start: this.start - LargeTable.ROWS }));

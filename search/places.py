@@ -1,0 +1,37 @@
+"""Where a study is kept: the database of its trials, and the file of its designs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ..frontend.errors import InputError
+
+#: Ending of the file of designs, beside that of the trials.
+DESIGNS: Final = ".designs.db"
+
+
+def designs_file(path: str) -> Path | None:
+    """Where the designs of a study in a file are; None for other storages."""
+    file = as_file(path)
+    return None if file is None else file.with_suffix(DESIGNS)
+
+
+def as_file(path: str) -> Path | None:
+    """The file of a storage; None where it is none."""
+    if path.startswith("sqlite:///"):
+        return Path(path.removeprefix("sqlite:///"))
+    return None if "://" in path else Path(path)
+
+
+def expect_sqlite(place: Path) -> None:
+    """Refuse what is no database before Optuna writes to it. Raises InputError."""
+    if not place.exists() or not place.stat().st_size:
+        return
+    try:
+        with place.open("rb") as stream:
+            magic = stream.read(16)
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read: {error.strerror}") from error
+    if magic != b"SQLite format 3\x00":
+        raise InputError(f"{place}: expected a study's SQLite file, found something else")
