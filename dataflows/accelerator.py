@@ -192,6 +192,10 @@ class VectorUnit:
     Attributes:
         lanes: simple operations per cycle.
         special_cycles: cycles of one lane for one special operation.
+        pixels: lanes side by side in output positions; the others are so in channels. A global
+            pooling, whose output is one position, leaves all but one of them idle.
+        window_bits: room for whole maps where a layer works on them channel by channel; more are
+            taken in slices of channels. None is as much as it takes.
         simple_energy, special_energy: pJ per operation.
     """
 
@@ -202,6 +206,8 @@ class VectorUnit:
     area_mm2: float = 0.0
     leakage_mw: float = 0.0
     source: str = ""
+    pixels: int = 1
+    window_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

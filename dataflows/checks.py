@@ -37,6 +37,12 @@ def check(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
         architecture.vector.special_energy,
     ):
         yield ("vector",), _needs("simple_energy` and `special_energy")
+    if architecture.vector.lanes % architecture.vector.pixels:
+        yield (
+            ("vector", "pixels"),
+            f"expected a divisor of the {architecture.vector.lanes} lanes, "
+            f"found {architecture.vector.pixels}",
+        )
     yield from _derivations(architecture, chip)
     skew = architecture.skew
     if skew.per == "fold" and not any(skew.operand in m.operands for m in architecture.memories):

@@ -435,6 +435,8 @@ def _vector(architecture: Architecture, technology: TechnologyModel | None) -> V
             ("area", GIVEN if stated.area is not None else source),
             ("leakage", GIVEN if stated.leakage is not None else source),
         ]),
+        pixels=stated.pixels,
+        window_bits=stated.window,
     )  # fmt: skip
 
 

@@ -234,6 +234,8 @@ class VectorModel(Strict):
 
     lanes: Count
     special_cycles: Count = 4
+    pixels: Count = 1
+    window: Size | None = None
     derive: Derive | None = None
     simple_energy: Energy | None = None
     special_energy: Energy | None = None

@@ -1,4 +1,4 @@
-"""The cost of one layer: a mapped loop nest with what is fused into it, or a streamed layer."""
+"""The cost of one layer: a mapped loop nest with what is fused into it."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ class LayerCost:
         scale = min(layer.bits.O, sub.precision.O) / layer.bits.O
         extra = math.ceil(sum(work.read_bits for work in layer.fused) * scale)
         energy, traffic = dict(self.energy), dict(self.traffic)
-        cycles = _vector_cycles(layer.fused, sub)
-        energy["vector"] = energy.get("vector", 0.0) + _vector_energy(layer.fused, sub)
+        cycles = vector_cycles(layer.fused, sub)
+        energy["vector"] = energy.get("vector", 0.0) + vector_energy(layer.fused, sub)
         dram = sub.dram
         if extra:
             key = f"{dram.name}.I.read"
             energy[key] = energy.get(key, 0.0) + extra * dram.read_energy
             traffic[dram.name, "I", "read"] = traffic.get((dram.name, "I", "read"), 0) + extra
-        busy = _dram_cycles(traffic, dram)
+        busy = dram_cycles(traffic, dram)
         longest, bound = self.cycles, self.bound
         if cycles > longest:
             longest, bound = cycles, "vector"
@@ -214,7 +214,7 @@ def compute_cost(
     traffic: Traffic = {(name, operand, "read"): bits for (name, operand), bits in read.items()}
     traffic |= {(name, operand, "write"): bits for (name, operand), bits in written.items()}
     energy = {"mac": problem.nest.macs * sub.mac_energy, "network": network}
-    energy |= _memory_energy(traffic, sub)
+    energy |= memory_energy(traffic, sub)
     answer = LayerCost(
         sub,
         cycles,
@@ -259,7 +259,7 @@ def _resident(
     traffic: Traffic = {(n, o, "read"): bits for (n, o), bits in found.read_bits.items()}
     traffic |= {(n, o, "write"): bits for (n, o), bits in found.write_bits.items()}
     energy = {"mac": cost.energy["mac"], "network": found.network_energy}
-    energy |= _memory_energy(traffic, sub)
+    energy |= memory_energy(traffic, sub)
     return replace(
         cost,
         cycles=cost.cycles if timed else min(cost.cycles, found.cycles),
@@ -287,98 +287,14 @@ def room_beside(problem: Problem, mapping: Mapping) -> tuple[int, int]:
     return free("I"), free("O")
 
 
-def room_while_streaming(sub: SubAccelerator) -> tuple[int, int]:
-    """The same for a layer without a loop nest: half of the memory, the rest streams."""
-
-    def free(operand: Operand) -> int:
-        keeper = sub.keeper(operand)
-        return 0 if keeper is None else (keeper.size_bits or 0) // 2
-
-    return free("I"), free("O")
-
-
-def streamed_cost(
-    layer: VectorLayer | MoveLayer, graph: LayerGraph, sub: SubAccelerator, accelerator: Accelerator
-) -> LayerCost:
-    """The cost of a layer without a loop nest.
-
-    Its data comes from DRAM, passes the outermost on-chip memories that all PEs share (written
-    and read once each way) and the vector unit, and returns; all of it overlaps.
-    """
-    read, write = deployed_bits(layer, graph, sub)
-    fused = layer.fused if isinstance(layer, VectorLayer) else ()
-    work: tuple[FusedWork, ...] = fused
-    if isinstance(layer, VectorLayer):
-        work = (FusedWork(layer.work), *fused)
-        read += sum(item.read_bits for item in fused)
-    first = tensor_bits(graph, layer.inputs[0], sub.precision.I) if layer.inputs else 0
-    leakage = leakage_per_cycle(accelerator)
-    cost = _streamed(read, read, write, work, sub, leakage)
-    return replace(
-        cost,
-        fused=tuple(item.work.op for item in fused),
-        room=room_while_streaming(sub),
-        resident=_streamed(read, max(0, read - first), write, work, sub, leakage),
-    )
-
-
-def _streamed(
-    read: int,
-    fetched: int,
-    write: int,
-    work: tuple[FusedWork, ...],
-    sub: SubAccelerator,
-    leakage: float,
-) -> LayerCost:
-    """Bits read on chip, of them fetched from the DRAM, and bits written."""
-    traffic: Traffic = {
-        (sub.dram.name, "I", "read"): fetched,
-        (sub.dram.name, "O", "write"): write,
-    }
-    passages: tuple[tuple[Operand, int, int], ...] = (("I", fetched, read), ("O", write, write))
-    for operand, brought, taken in passages:
-        buffer = shared_buffer(sub, operand)
-        if buffer is not None:
-            traffic[buffer.name, operand, "write"] = brought
-            traffic[buffer.name, operand, "read"] = taken
-    energy = _memory_energy(traffic, sub)
-    busy, cycles = _dram_cycles(traffic, sub.dram), _vector_cycles(work, sub)
-    if work:
-        energy["vector"] = _vector_energy(work, sub)
-    bound = "vector" if cycles > busy else f"memory:{sub.dram.name}"
-    return LayerCost(sub, max(busy, cycles), energy, traffic, bound, leakage)
-
-
 def tensor_bits(graph: LayerGraph, name: str, widest: int) -> int:
     """Bits of a tensor as deployed on a datapath of some width."""
     tensor = graph.tensors[name]
     return tensor.elements * min(tensor.bits, widest)
 
 
-def deployed_bits(
-    layer: VectorLayer | MoveLayer, graph: LayerGraph, sub: SubAccelerator
-) -> tuple[int, int]:
-    """Bits read and written at the widths that the datapath keeps activations in."""
-
-    def scale(names: tuple[str, ...], limit: int) -> float:
-        widths = [graph.tensors[name].bits for name in names if name in graph.tensors]
-        return min(1.0, limit / max(widths)) if widths else 1.0
-
-    return (
-        math.ceil(layer.read_bits * scale(layer.inputs, sub.precision.I)),
-        math.ceil(layer.write_bits * scale((layer.output,), sub.precision.O)),
-    )
-
-
-def shared_buffer(sub: SubAccelerator, operand: Operand) -> Memory | None:
-    """The outermost on-chip memory of an operand, if all PEs share it."""
-    for memory in reversed(sub.levels(operand)[:-1]):
-        if sub.instances(memory) == 1:
-            return memory
-    return None
-
-
-def _memory_energy(traffic: Traffic, sub: SubAccelerator) -> dict[str, float]:
+def memory_energy(traffic: Traffic, sub: SubAccelerator) -> dict[str, float]:
+    """pJ by memory, operand and direction."""
     by_name = {memory.name: memory for memory in sub.memories}
     energy: dict[str, float] = {}
     for (name, operand, direction), bits in traffic.items():
@@ -388,7 +304,8 @@ def _memory_energy(traffic: Traffic, sub: SubAccelerator) -> dict[str, float]:
     return energy
 
 
-def _dram_cycles(traffic: Traffic, dram: Memory) -> int:
+def dram_cycles(traffic: Traffic, dram: Memory) -> int:
+    """Cycles that the DRAM takes for its part of the traffic."""
     read = sum(b for (name, _, way), b in traffic.items() if name == dram.name and way == "read")
     written = sum(
         b for (name, _, way), b in traffic.items() if name == dram.name and way == "write"
@@ -398,13 +315,15 @@ def _dram_cycles(traffic: Traffic, dram: Memory) -> int:
     return math.ceil(max(read / dram.read_bandwidth, written / dram.write_bandwidth))
 
 
-def _vector_cycles(work: tuple[FusedWork, ...], sub: SubAccelerator) -> int:
+def vector_cycles(work: tuple[FusedWork, ...], sub: SubAccelerator, share: int = 1) -> int:
+    """Cycles of the vector unit where one in `share` of its lanes works."""
     unit = sub.vector
     slots = sum(w.work.simple_ops + w.work.special_ops * unit.special_cycles for w in work)
-    return -(-slots // unit.lanes)
+    return -(-slots // max(1, unit.lanes // share))
 
 
-def _vector_energy(work: tuple[FusedWork, ...], sub: SubAccelerator) -> float:
+def vector_energy(work: tuple[FusedWork, ...], sub: SubAccelerator) -> float:
+    """pJ of the vector unit."""
     unit = sub.vector
     return sum(
         w.work.simple_ops * unit.simple_energy + w.work.special_ops * unit.special_energy

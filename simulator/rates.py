@@ -49,7 +49,11 @@ def structure(sub: SubAccelerator) -> Hashable:
     )
     axes = tuple((axis.name, axis.dims) for axis in sub.axes)
     skew = (sub.skew.per, sub.skew.operand)
-    return memories, axes, sub.precision, sub.cycles_per_mac, skew, sub.dram_reserved
+    bursts = sub.dram.bursts
+    lines = None if bursts is None else (bursts.burst_bits, bursts.layout)
+    window = sub.vector.window_bits  # how wide slices are depends on the lanes as well
+    vector = (sub.vector.pixels, window, lines, None if window is None else sub.vector.lanes)
+    return memories, axes, sub.precision, sub.cycles_per_mac, skew, sub.dram_reserved, vector
 
 
 @dataclass(frozen=True, eq=False)

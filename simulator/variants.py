@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from ..dataflows.accelerator import Memory, SubAccelerator
 from ..frontend.graph import ComputeLayer, FusedWork, LayerGraph, MoveLayer, VectorLayer
-from .layers import deployed_bits, shared_buffer, tensor_bits
+from .layers import tensor_bits
 from .rates import Counts, Flags, Integers, Rates, Reals
 from .result import Objective
+from .slices import Slices, slices
+from .streamed import deployed_bits, shared_buffer
 
 #: Cycles where nothing is legal: more than any schedule takes, and sums of it do not overflow.
 NEVER = 1 << 48
@@ -111,7 +113,7 @@ def nest_costs(
 
 
 def streamed_costs(layer: VectorLayer | MoveLayer, graph: LayerGraph, rates: Rates) -> VariantCosts:
-    """Of a layer without a loop nest (`layers.streamed_cost`)."""
+    """Of a layer without a loop nest (`streamed.streamed_cost`)."""
     sub = rates.sub
     read, write = deployed_bits(layer, graph, sub)
     work: tuple[FusedWork, ...] = ()
@@ -120,13 +122,14 @@ def streamed_costs(layer: VectorLayer | MoveLayer, graph: LayerGraph, rates: Rat
         work = (FusedWork(layer.work), *layer.fused)
     first = tensor_bits(graph, layer.inputs[0], sub.precision.I) if layer.inputs else 0
     costs = _nothing(len(rates), np.ones(len(rates), np.bool_))
-    costs.cycles[:], costs.energy[:] = _streamed(read, read, write, work, rates)
+    sliced = slices(layer, graph, sub)
+    costs.cycles[:], costs.energy[:] = _streamed(read, read, write, work, rates, sliced)
     fetched = max(0, read - first)
     costs.resident[:] = True
     costs.resident_cycles[:], costs.resident_energy[:] = _streamed(
-        read, fetched, write, work, rates
+        read, fetched, write, work, rates, sliced.with_first_there()
     )
-    costs.written[:] = write
+    costs.written[:] = write + sliced.write
     for rooms, operand in ((costs.room_in, "I"), (costs.room_out, "O")):
         keeper = sub.keeper(operand)  # type: ignore[arg-type]
         if keeper is not None:
@@ -170,28 +173,34 @@ class _Fused:
 
 
 def _streamed(
-    read: int, fetched: int, write: int, work: tuple[FusedWork, ...], rates: Rates
+    read: int, fetched: int, write: int, work: tuple[FusedWork, ...], rates: Rates, sliced: Slices
 ) -> tuple[Integers, Reals]:
     """(O,) cycles and pJ: bits read on chip, of them fetched from the DRAM, and bits written."""
     sub, dram = rates.sub, rates.place[rates.sub.dram.name]
-    energy = fetched * rates.read_energy[:, dram] + write * rates.write_energy[:, dram]
+    moved, stored = fetched + sliced.read, write + sliced.write
+    energy = moved * rates.read_energy[:, dram] + stored * rates.write_energy[:, dram]
     for operand, brought, taken in (("I", fetched, read), ("O", write, write)):
         buffer: Memory | None = shared_buffer(sub, operand)  # type: ignore[arg-type]
         if buffer is not None:
             place = rates.place[buffer.name]
             energy = energy + brought * rates.write_energy[:, place]
             energy = energy + taken * rates.read_energy[:, place]
-    busy = np.ceil(rates.port_time(dram, fetched, write)).astype(np.int64)
+    busy = np.ceil(rates.port_time(dram, moved, stored)).astype(np.int64)
     if not work:
         return np.maximum(1, busy), energy
-    cycles = np.maximum(busy, _vector_cycles(work, rates))
+    working = _vector_cycles(work, rates, sliced.share)
+    cycles = np.maximum(busy, working)
+    if sliced.turns:
+        ways = (rates.port_time(dram, moved, 0), rates.port_time(dram, 0, stored))
+        cycles = working + sum(np.ceil(way).astype(np.int64) for way in ways)
     return np.maximum(1, cycles), energy + _vector_energy(work, rates)
 
 
-def _vector_cycles(work: tuple[FusedWork, ...], rates: Rates) -> Integers:
+def _vector_cycles(work: tuple[FusedWork, ...], rates: Rates, share: int = 1) -> Integers:
     simple = sum(item.work.simple_ops for item in work)
     special = sum(item.work.special_ops for item in work)
-    cycles: Integers = -(-(simple + special * rates.special_cycles) // rates.lanes)
+    lanes = np.maximum(1, rates.lanes // share)
+    cycles: Integers = -(-(simple + special * rates.special_cycles) // lanes)
     return cycles
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from ..spaces.mnasnet import STAGES, MnasNet
 from ..spaces.nasbench201 import EDGES, OPERATIONS, NASBench201
 from ..spaces.nasbench_macro import OPERATIONS as MACRO_OPERATIONS
 from ..spaces.nasbench_macro import NASBenchMacro
-from ..spaces.space import Value
+from ..spaces.space import Choice, Value
 from .accuracy import EvaluationError
 from .table import Entry, TableEvaluator, merged
 
@@ -69,14 +70,19 @@ def load_accel_nasbench(path: str | os.PathLike[str]) -> TableEvaluator:
     space = MnasNet()
     runs: dict[str, list[Entry]] = {}
     for where, row in _csv(Path(path), ("e", "k", "l", "se", "top1")):
-        chosen: dict[str, Value] = {}
-        for index in range(len(STAGES)):
-            for name in ("e", "k", "l", "se"):
-                chosen[f"{name}{index + 1}"] = _digits(where, row[name], len(STAGES), 10)[index]
         entry = Entry(_percent(where, "top1", row["top1"]))
-        runs.setdefault(space.encode(chosen), []).append(entry)
+        runs.setdefault(space.encode(accel_nasbench_choice(where, row)), []).append(entry)
     entries = {key: merged(found) for key, found in runs.items()}
     return TableEvaluator(entries, "Accel-NASBench, ImageNet top-1 under its shortened training")
+
+
+def accel_nasbench_choice(where: str, row: Mapping[str, str]) -> Choice:
+    """The network of a row's `e`, `k`, `l`, `se`; `where` is named in errors."""
+    return {
+        f"{name}{stage}": digit
+        for name in ("e", "k", "l", "se")
+        for stage, digit in enumerate(_digits(where, row[name], len(STAGES), 10), start=1)
+    }
 
 
 def _csv(file: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:

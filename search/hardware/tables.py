@@ -41,12 +41,9 @@ class LayerKey:
             return LayerKey(repr((layer.nest, layer.bits, fused)))
         work = [] if not hasattr(layer, "work") else [layer.work]
         fused = [(item.work, item.read_bits) for item in getattr(layer, "fused", ())]
-        widths = [graph.tensors[name].bits for name in layer.inputs if name in graph.tensors]
-        first = graph.tensors[layer.inputs[0]].elements if layer.inputs else 0
-        output = graph.tensors[layer.output].bits if layer.output in graph.tensors else 0
-        return LayerKey(
-            repr((layer.read_bits, layer.write_bits, work, fused, widths, first, output))
-        )
+        names = [name for name in (*layer.inputs, layer.output) if name in graph.tensors]
+        tensors = [(graph.tensors[name].shape, graph.tensors[name].bits) for name in names]
+        return LayerKey(repr((layer.read_bits, layer.write_bits, work, fused, tensors)))
 
 
 class CostTables:

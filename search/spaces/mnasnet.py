@@ -45,13 +45,24 @@ class MnasNet(WrittenSpace):
         size: rows and columns of the input.
         classes: of the output.
         bits: width of all data.
+        activation: after expansions and filters, as of `zoo.modules.activation`.
+        gate: activations inside squeeze-and-excitation.
     """
 
     name = "mnasnet"
     source = "Ahmad et al., Accel-NASBench, DAC 2024: searchspaces.py and effnet_configspace.json"
 
-    def __init__(self, *, size: int = 224, classes: int = 1000, bits: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        size: int = 224,
+        classes: int = 1000,
+        bits: int | None = None,
+        activation: str = "Silu",
+        gate: tuple[str, str] = ("Silu", "Sigmoid"),
+    ) -> None:
         self.size_in, self.classes = size, classes
+        self.activation, self.gate = activation, gate
         parameters = []
         for index, stage in enumerate(STAGES, start=1):
             parameters += [
@@ -64,7 +75,7 @@ class MnasNet(WrittenSpace):
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
         x = b.input("input", (1, 3, self.size_in, self.size_in))
-        x = conv_bn(b, x, "stem", (3, STEM), 3, 2, act="Silu")
+        x = conv_bn(b, x, "stem", (3, STEM), 3, 2, act=self.activation)
         width = STEM
         for index, stage in enumerate(STAGES, start=1):
             for layer in range(number(choice, f"l{index}")):
@@ -74,13 +85,13 @@ class MnasNet(WrittenSpace):
                     stage.channels,
                     number(choice, f"k{index}"),
                     stage.stride if layer == 0 else 1,
-                    "Silu",
+                    self.activation,
                     width // 4 if choice[f"se{index}"] else 0,
-                    ("Silu", "Sigmoid"),
+                    self.gate,
                 )
                 with b.scope(f"stage{index}", str(layer)):
                     x = block.write(b, x)
                 width = stage.channels
-        x = conv_bn(b, x, "head", (width, HEAD), act="Silu")
+        x = conv_bn(b, x, "head", (width, HEAD), act=self.activation)
         x = gemm(b, global_pool_flat(b, x), "classifier", (HEAD, self.classes))
         b.output(x, "output", (1, self.classes))

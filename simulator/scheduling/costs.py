@@ -19,12 +19,12 @@ from ..layers import (
     compute_cost,
     leakage_per_cycle,
     problem_of,
-    streamed_cost,
     tensor_bits,
 )
 from ..mapper import EffortName
 from ..problem import Problem
 from ..result import Fidelity, Objective
+from ..streamed import streamed_cost
 from ..threads import completed
 from .instance import WHOLE, Instance
 

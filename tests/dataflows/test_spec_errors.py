@@ -200,6 +200,8 @@ def test_inline(changes: dict[tuple[Any, ...], Any], message: str) -> None:
          "mean `size`?"),
         ({(*SUB, "memories"): {"accumulator": {"size": "1 s"}}}, "accumulator.size: expected a"),
         ({(*SUB, "vector"): {"lanes": "many"}}, "vector.lanes: expected a whole number"),
+        ({(*SUB, "vector"): {"pixels": 3}},
+         "vector.pixels: expected a divisor of the 8 lanes, found 3"),
         ({(*SUB, "precision"): {"psum": "99 bit"}},
          "x.yaml:14: sub_accelerators[0].precision.psum: expected a width"),
         ({(*SUB, "precision"): {"psum": "4 bit"}},

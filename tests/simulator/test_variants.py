@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
+from chiploom.dataflows import load_spec
 from chiploom.dataflows.accelerator import Accelerator
 from chiploom.frontend import LayerGraph, load_onnx
 from chiploom.frontend.graph import ComputeLayer, Layer
@@ -17,11 +19,11 @@ from chiploom.simulator.layers import (
     compute_cost,
     leakage_per_cycle,
     problem_of,
-    streamed_cost,
 )
 from chiploom.simulator.mapper import value_of
 from chiploom.simulator.mapping import Mapping
 from chiploom.simulator.rates import Rates, counts_of
+from chiploom.simulator.streamed import streamed_cost
 from chiploom.simulator.variants import (
     NEVER,
     VariantCosts,
@@ -147,6 +149,25 @@ def test_layers_without_a_loop_nest(template: str, name: str) -> None:
         for row, accelerator in enumerate(chips(template)):
             (sub,) = accelerator.sub_accelerators
             assert_row(found, row, streamed_cost(layer, graph, sub, accelerator))
+
+
+def test_whole_maps_in_slices() -> None:
+    """Of squeeze-and-excitation, on vector units with a window and without."""
+    graph = load_onnx("efficientnet-b0", bits=8)
+    engine = load_spec("dpu-b4096").sub_accelerators[0]
+    memories = engine.memories
+    for window in (None, 1 << 18, 1 << 21):
+        chips = []
+        for bandwidth in (64.0, 256.0):
+            dram = replace(memories[-1], read_bandwidth=bandwidth)
+            vector = replace(engine.vector, window_bits=window)
+            sub = replace(engine, memories=(*memories[:-1], dram), vector=vector)
+            chips.append(Accelerator("a", 1e9, (sub,)))
+        variants = Rates.of([one.sub_accelerators[0] for one in chips], 1e9)
+        for layer in (layer for layer in graph if not isinstance(layer, ComputeLayer)):
+            found = streamed_costs(layer, graph, variants)
+            for row, one in enumerate(chips):
+                assert_row(found, row, streamed_cost(layer, graph, one.sub_accelerators[0], one))
 
 
 def test_leakage_of_a_chip_of_one_array_is_the_arrays() -> None:
