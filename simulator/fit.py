@@ -26,12 +26,13 @@ from .bounds import roofline
 from .cache import MappingCache
 from .errors import DoesNotFitError
 from .fabric import FitSummary, expect_fit
-from .layers import problem_of, streamed_cost
+from .layers import problem_of
 from .mapper import EffortName
 from .problem import Problem
 from .result import Result
 from .simulate import simulate
 from .spatial import balanced, fewest_steps
+from .streamed import streamed_cost
 
 #: Name of the one sub-accelerator.
 ENGINE: Final = "engine"
