@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..frontend.nest import Dim, Operand
+from ..frontend.nest import Dim, LoopNest, Operand
 from .resources import Device, Resources, total
 
 Buffering = Literal["double", "single", "auto"]
@@ -26,11 +26,13 @@ class Axis:
         name: `row`, `column`, …
         size: PEs along it.
         dims: loop dims that may be unrolled along it, in order of preference.
+        most: (dim, indices of it side by side at most) where that is less than `size`.
     """
 
     name: str
     size: int
     dims: tuple[Dim, ...]
+    most: tuple[tuple[Dim, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,29 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """The layers that an array takes; None asks for nothing.
+
+    Attributes:
+        filter: rows and columns of it.
+        stride, dilation: of rows and of columns.
+    """
+
+    filter: tuple[int, int] | None = None
+    stride: int | None = None
+    dilation: int | None = None
+
+    def takes(self, nest: LoopNest) -> bool:
+        """Whether a layer is one of them; one whose iterations depend on one another never is."""
+        asked: tuple[tuple[tuple[int, int] | None, tuple[int, int]], ...] = (
+            (self.filter, (nest["FY"], nest["FX"])),
+            (self.stride and (self.stride, self.stride), nest.stride),
+            (self.dilation and (self.dilation, self.dilation), nest.dilation),
+        )
+        return not nest.sequential and all(want in (None, found) for want, found in asked)
+
+
+@dataclass(frozen=True, slots=True)
 class SubAccelerator:
     """A PE array with its memories.
 
@@ -239,6 +264,8 @@ class SubAccelerator:
         dram_reserved: its bandwidth of the DRAM is its own, whatever other sub-accelerators do.
         resources: of an FPGA that each component takes; empty where it is no FPGA.
         resource_sources: where these come from.
+        modes: other arrays over the same memories. Each has its `mode` (a name) and the layers
+            that it takes (`only`); area, leakage and resources of all are counted here.
     """
 
     name: str
@@ -258,6 +285,13 @@ class SubAccelerator:
     commands: Commands | None = None
     resources: Mapping[str, Resources] = field(default_factory=dict)
     resource_sources: Mapping[str, str] = field(default_factory=dict)
+    mode: str = ""
+    only: Only = Only()
+    modes: tuple[SubAccelerator, ...] = ()
+
+    def ways(self, nest: LoopNest) -> tuple[SubAccelerator, ...]:
+        """Itself and those of its modes that take a layer."""
+        return (self, *(mode for mode in self.modes if mode.only.takes(nest)))
 
     @property
     def pes(self) -> int:

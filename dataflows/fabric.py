@@ -88,9 +88,8 @@ def on_fabric(sub: SubAccelerator, stated: Architecture, device: Device) -> SubA
 def _macs(sub: SubAccelerator, stated: MacModel, device: Device) -> tuple[Resources, str]:
     """Of the whole array."""
     precision = sub.precision
-    unit = multiply_accumulate(
-        device.dsp, stated.type, precision.W, precision.I, precision.psum, packs=stated.packed
-    )
+    w, i = stated.factors.get("W", precision.W), stated.factors.get("I", precision.I)
+    unit = multiply_accumulate(device.dsp, stated.type, w, i, precision.psum, packs=stated.packed)
     own = (stated.dsps, stated.luts, stated.ffs)
     if unit is None and None in own:
         raise DerivationError(("mac",), _unknown(stated, device))

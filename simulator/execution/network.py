@@ -132,7 +132,8 @@ class _Mapper:
         """On the sub-accelerator that is best by the objective."""
         found: list[tuple[float, Problem]] = []
         failures: list[NoMappingError] = []
-        for sub in self.accelerator.sub_accelerators:
+        subs = self.accelerator.sub_accelerators
+        for sub in (way for sub in subs for way in sub.ways(layer.nest)):
             problem = problem_of(layer, sub, self.accelerator)
             try:
                 cost = compute_cost(problem, self.objective, "analytic", self.effort, self.cache)
