@@ -236,12 +236,12 @@ class Only:
 
     def takes(self, nest: LoopNest) -> bool:
         """Whether a layer is one of them; one whose iterations depend on one another never is."""
-        asked: tuple[tuple[tuple[int, int] | None, tuple[int, int]], ...] = (
-            (self.filter, (nest["FY"], nest["FX"])),
-            (self.stride and (self.stride, self.stride), nest.stride),
-            (self.dilation and (self.dilation, self.dilation), nest.dilation),
+        return (
+            not nest.sequential
+            and self.filter in (None, (nest["FY"], nest["FX"]))
+            and (self.stride is None or nest.stride == (self.stride, self.stride))
+            and (self.dilation is None or nest.dilation == (self.dilation, self.dilation))
         )
-        return not nest.sequential and all(want in (None, found) for want, found in asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,10 +125,10 @@ def build(
         sub = on_fabric(sub, architecture, chip.device)
     modes = []
     for number, mode in enumerate(architecture.modes):
-        stated = mode.mac or architecture.mac
+        arithmetic = mode.mac or architecture.mac
         with _deriving("modes", number, "mac"):
-            energy = _mac(stated, precision, chip.technology).energy
-        on_dsps = chip.device is not None and stated.energy is None
+            energy = _mac(arithmetic, precision, chip.technology).energy
+        on_dsps = chip.device is not None and arithmetic.energy is None
         modes.append(mode_of(sub, mode, energy * (DSP_RATIO if on_dsps else 1)))
     return replace(sub, modes=tuple(modes)) if modes else sub
 

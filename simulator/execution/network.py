@@ -133,14 +133,14 @@ class _Mapper:
         found: list[tuple[float, Problem]] = []
         failures: list[NoMappingError] = []
         subs = self.accelerator.sub_accelerators
-        for sub in (way for sub in subs for way in sub.ways(layer.nest)):
-            problem = problem_of(layer, sub, self.accelerator)
+        for way in (way for sub in subs for way in sub.ways(layer.nest)):
+            problem = problem_of(layer, way, self.accelerator)
             try:
                 cost = compute_cost(problem, self.objective, "analytic", self.effort, self.cache)
             except NoMappingError as error:
                 failures.append(error)
                 continue
-            value = cost.with_fused(layer, sub, self.accelerator).value(self.objective)
+            value = cost.with_fused(layer, way, self.accelerator).value(self.objective)
             found.append((value, problem))
         if not found:
             raise failures[0]
