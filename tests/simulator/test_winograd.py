@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chiploom.dataflows import Accelerator
 from chiploom.dataflows.document import parse_document
 from chiploom.dataflows.spec import parse_spec
+from chiploom.frontend.errors import InputError
 from chiploom.frontend.graph import ComputeLayer, LayerGraph, Tensor
 from chiploom.frontend.nest import LoopNest, OperandBits
 from chiploom.simulator.cache import MappingCache
@@ -55,7 +56,7 @@ def convolution(nest: LoopNest) -> LayerGraph:
         "x": Tensor("x", (b, g * c, *nest.input_size), 8),
         "y": Tensor("y", (b, g * k, oy, ox), 8),
     }
-    layer = ComputeLayer("conv", "Conv", ("x",), "y", nest, OperandBits(8, 8, 8))
+    layer = ComputeLayer("conv", "Conv", nest, OperandBits(8, 8, 8), ("x",), "y")
     return LayerGraph("net", (layer,), tensors, ("x",), ("y",))
 
 
@@ -102,7 +103,7 @@ def test_cycles_are_those_of_the_tiles(m: int, k: int, c: int, rows: int, column
 
 @pytest.mark.parametrize("m", [2, 4])
 def test_fewer_products_and_cycles(m: int) -> None:
-    accelerator = engine(tile=m, tm=4, tn=4, pipeline=0, weight_factor_bits=8, input_factor_bits=8)
+    accelerator = engine(tile=m, tm=4, tn=4, pipeline=0, weight_factor_bits="8 bit", input_factor_bits="8 bit")
     nest = LoopNest((1, 1, 16, 16, 28, 28, 3, 3), pad=(1, 1), input_size=(28, 28))
     (layer,) = simulate(convolution(nest), accelerator, objective="latency").layers
     assert layer.mode == "winograd"
@@ -115,7 +116,7 @@ def test_fewer_products_and_cycles(m: int) -> None:
 
 
 def test_a_filter_takes_as_much_room_as_it_has_transformed() -> None:
-    sub = engine(tile=4, weight_factor_bits=8).sub_accelerators[0]
+    sub = engine(tile=4, weight_factor_bits="8 bit").sub_accelerators[0]
     (mode,) = sub.modes
     plain, held = (next(m for m in s.memories if m.name == "weights") for s in (sub, mode))
     assert plain.size_bits is not None
@@ -149,7 +150,7 @@ def test_never_where_it_is_illegal(nest: LoopNest) -> None:
 
 def test_a_sweep_says_that_it_knows_no_modes() -> None:
     nest = LoopNest((1, 1, 4, 4, 4, 4, 3, 3), input_size=(6, 6))
-    with pytest.raises(ValueError, match="use `simulate`"):
+    with pytest.raises(InputError, match="use `simulate`"):
         sweep([(nest, OperandBits(8, 8, 8))], [ENGINE])
 
 
