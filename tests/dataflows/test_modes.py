@@ -68,7 +68,10 @@ def test_arithmetic_of_its_own() -> None:
     ("changes", "message"),
     [
         ({"expands": {"ww": 2}}, "modes[0].expands.ww: unknown memory 'ww'"),
-        ({"expands": {"w": 5}}, "modes[0].expands.w: expected room for 16 bit of a layer, found 12"),
+        (
+            {"expands": {"w": 5}},
+            "modes[0].expands.w: expected room for 16 bit of a layer, found 12",
+        ),
         ({"expands": {"w": 0}}, "modes[0].expands.w: expected a number above 0, found 0"),
         ({"only": {"filter": [3]}}, "modes[0].only.filter"),
         (

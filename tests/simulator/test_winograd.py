@@ -89,9 +89,7 @@ def test_factors_are_as_wide_as_exact_transforms_need(m: int) -> None:
 )
 def test_cycles_are_those_of_the_tiles(m: int, k: int, c: int, rows: int, columns: int) -> None:
     accelerator = engine(tile=m, tm=4, tn=3, pipeline=0)
-    nest = LoopNest(
-        (1, 1, k, c, rows, columns, 3, 3), pad=(1, 1), input_size=(rows, columns)
-    )
+    nest = LoopNest((1, 1, k, c, rows, columns, 3, 3), pad=(1, 1), input_size=(rows, columns))
     (mode,) = accelerator.sub_accelerators[0].modes
     best = unrollings(nest, mode)[0]
     steps = dict(zip(("B", "G", "K", "C", "OY", "OX", "FY", "FX"), nest.sizes, strict=True))
@@ -103,7 +101,9 @@ def test_cycles_are_those_of_the_tiles(m: int, k: int, c: int, rows: int, column
 
 @pytest.mark.parametrize("m", [2, 4])
 def test_fewer_products_and_cycles(m: int) -> None:
-    accelerator = engine(tile=m, tm=4, tn=4, pipeline=0, weight_factor_bits="8 bit", input_factor_bits="8 bit")
+    accelerator = engine(
+        tile=m, tm=4, tn=4, pipeline=0, weight_factor_bits="8 bit", input_factor_bits="8 bit"
+    )
     nest = LoopNest((1, 1, 16, 16, 28, 28, 3, 3), pad=(1, 1), input_size=(28, 28))
     (layer,) = simulate(convolution(nest), accelerator, objective="latency").layers
     assert layer.mode == "winograd"
