@@ -1,4 +1,4 @@
-"""A network as a pipeline on an FPGA: one engine per layer, balanced so that the slowest is fastest.
+"""A network as a pipeline on an FPGA: one engine per layer, the slowest as fast as it can be.
 
 After X. Zhang et al. (DNNBuilder, ICCAD 2018). A stage computes `cpf` x `kpf` products per cycle,
 both powers of two; a frame leaves every `interval` cycles, which is what the slowest stage takes,
@@ -132,39 +132,25 @@ def balance(
     options = [design.options(layer) for layer in layers]
     targets = sorted({option.cycles for each in options for option in each})
     least = max(min(option.cycles for option in each) for each in options)
-    first = bisect_left(targets, least)
-    accelerator: Accelerator | None = None
-    low, high = first, len(targets)
-    dsps = design.dsps_left()
-    # More cycles take no more of anything, so the first number that fits is found by halves.
-    fitting = bisect_left(
-        range(low, high), True, key=lambda at: _fewest(options, targets[at]) is not None
-        and sum(o.dsps for o in _fewest(options, targets[at]) or ()) <= dsps,
-    ) + low  # fmt: skip
-    bound = targets[min(fitting, high - 1)]
-    at = fitting + bisect_left(
-        range(fitting, high), True,
-        key=lambda n: design.fits(_fewest(options, targets[n]) or [], rows) is not None,
-    )  # fmt: skip
-    if at >= high:
-        expect_fit(design.built([min(o, key=lambda one: one.dsps) for o in options], rows))
-        raise DoesNotFitError(f"{graph.name}: no pipeline of it fits {device}; take a larger device")
-    chosen = _fewest(options, targets[at])
-    assert chosen is not None
-    accelerator = design.fits(chosen, rows)
+    targets = targets[bisect_left(targets, least) :]
+    splits = [_fewest(options, cycles) for cycles in targets]
+    # More cycles take no more of anything, so the first split that fits is found by halves.
+    there = design.dsps_left()
+    enough = bisect_left(splits, True, key=lambda split: sum(o.dsps for o in split) <= there)
+    at = bisect_left(splits, True, enough, key=lambda split: design.fits(split, rows) is not None)
+    if at == len(splits):
+        expect_fit(design.built(splits[-1], rows))
+    accelerator = design.fits(splits[at], rows)
     assert accelerator is not None
-    return design.widened(chosen, rows, accelerator, bound)
+    return design.widened(splits[at], rows, accelerator, targets[enough])
 
 
-def _fewest(options: list[list[_Option]], cycles: int) -> list[_Option] | None:
+def _fewest(options: list[list[_Option]], cycles: int) -> list[_Option]:
     """Of every stage the option of the fewest DSPs within so many cycles."""
-    found = []
-    for each in options:
-        able = [option for option in each if option.cycles <= cycles]
-        if not able:
-            return None
-        found.append(min(able, key=lambda option: (option.dsps, option.cycles)))
-    return found
+    return [
+        min((o for o in each if o.cycles <= cycles), key=lambda o: (o.dsps, o.cycles))
+        for each in options
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,11 +247,10 @@ class _Design:
             rows, accelerator = raised, larger
         interval = max(slowest, needed)
         starts, latency = self.delays(chosen, rows, interval if needed > slowest else 0)
-        limit = (
-            f"the DRAM, {needed} cycles per frame"
-            if needed > slowest
-            else f"stage {next(x.name for x, o in zip(self.layers, chosen, strict=True) if o.cycles == slowest)}"
-        )
+        limit = f"the DRAM, {needed} cycles per frame"
+        if needed <= slowest:
+            cycles = [option.cycles for option in chosen]
+            limit = f"stage {self.layers[cycles.index(slowest)].name}, {slowest} cycles per frame"
         stages = tuple(
             Stage(layer.name, o.cpf, o.kpf, wide, o.cycles, read, starts[layer.name])
             for layer, o, wide, read in zip(self.layers, chosen, rows, weights, strict=True)
@@ -281,10 +266,7 @@ class _Design:
     def weights(self, rows: list[int]) -> list[int]:
         """Bits that every stage reads for a frame."""
         return [
-            layer.nest.elements("W")
-            * self.bits
-            * layer.nest["B"]
-            * -(-layer.nest["OY"] // wide)
+            layer.nest.elements("W") * self.bits * layer.nest["B"] * -(-layer.nest["OY"] // wide)
             for layer, wide in zip(self.layers, rows, strict=True)
         ]
 
