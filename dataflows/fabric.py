@@ -89,7 +89,10 @@ def _macs(sub: SubAccelerator, stated: MacModel, device: Device) -> tuple[Resour
     """Of the whole array."""
     precision = sub.precision
     w, i = stated.factors.get("W", precision.W), stated.factors.get("I", precision.I)
-    unit = multiply_accumulate(device.dsp, stated.type, w, i, precision.psum, packs=stated.packed)
+    sums = any({"C", "FY", "FX"} & set(axis.dims) for axis in sub.axes)
+    unit = multiply_accumulate(
+        device.dsp, stated.type, w, i, precision.psum, packs=stated.packed, sums=sums
+    )
     own = (stated.dsps, stated.luts, stated.ffs)
     if unit is None and None in own:
         raise DerivationError(("mac",), _unknown(stated, device))
