@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..frontend.nest import Dim, Operand
+from ..frontend.nest import Dim, LoopNest, Operand
 from .resources import Device, Resources, total
 
 Buffering = Literal["double", "single", "auto"]
@@ -26,11 +26,13 @@ class Axis:
         name: `row`, `column`, …
         size: PEs along it.
         dims: loop dims that may be unrolled along it, in order of preference.
+        most: (dim, indices of it side by side at most) where that is less than `size`.
     """
 
     name: str
     size: int
     dims: tuple[Dim, ...]
+    most: tuple[tuple[Dim, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,29 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """The layers that an array takes; None asks for nothing.
+
+    Attributes:
+        filter: rows and columns of it.
+        stride, dilation: of rows and of columns.
+    """
+
+    filter: tuple[int, int] | None = None
+    stride: int | None = None
+    dilation: int | None = None
+
+    def takes(self, nest: LoopNest) -> bool:
+        """Whether a layer is one of them; one whose iterations depend on one another never is."""
+        return (
+            not nest.sequential
+            and self.filter in (None, (nest["FY"], nest["FX"]))
+            and (self.stride is None or nest.stride == (self.stride, self.stride))
+            and (self.dilation is None or nest.dilation == (self.dilation, self.dilation))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SubAccelerator:
     """A PE array with its memories.
 
@@ -245,6 +270,8 @@ class SubAccelerator:
         dram_reserved: its bandwidth of the DRAM is its own, whatever other sub-accelerators do.
         resources: of an FPGA that each component takes; empty where it is no FPGA.
         resource_sources: where these come from.
+        modes: other arrays over the same memories. Each has its `mode` (a name) and the layers
+            that it takes (`only`); area, leakage and resources of all are counted here.
     """
 
     name: str
@@ -264,6 +291,13 @@ class SubAccelerator:
     commands: Commands | None = None
     resources: Mapping[str, Resources] = field(default_factory=dict)
     resource_sources: Mapping[str, str] = field(default_factory=dict)
+    mode: str = ""
+    only: Only = Only()
+    modes: tuple[SubAccelerator, ...] = ()
+
+    def ways(self, nest: LoopNest) -> tuple[SubAccelerator, ...]:
+        """Itself and those of its modes that take a layer."""
+        return (self, *(mode for mode in self.modes if mode.only.takes(nest)))
 
     @property
     def pes(self) -> int:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from ..frontend.nest import OPERANDS, Operand
 from .document import Where
 from .errors import suggest
+from .modes import check_axes, check_modes
 from .resolve import Chip, shared_axes
 from .schema import Architecture, DramModel, MemoryModel
 from .technology import LEAST_BFLOAT
@@ -18,7 +19,7 @@ Problem = tuple[Where, str]
 def check(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
     """Everything that keeps an architecture from being one."""
     axes = tuple(axis.name for axis in architecture.axes)
-    yield from _unique("axes", axes)
+    yield from check_axes(architecture.axes)
     yield from _unique("memories", [memory.name for memory in architecture.memories])
     for number, memory in enumerate(architecture.memories):
         for where, message in _check_memory(memory, architecture, axes, chip):
@@ -44,6 +45,7 @@ def check(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
             f"found {architecture.vector.pixels}",
         )
     yield from _derivations(architecture, chip)
+    yield from check_modes(architecture)
     skew = architecture.skew
     if skew.per == "fold" and not any(skew.operand in m.operands for m in architecture.memories):
         yield ("skew", "operand"), f"expected an operand that a memory holds, found {skew.operand}"

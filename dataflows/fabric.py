@@ -88,8 +88,10 @@ def on_fabric(sub: SubAccelerator, stated: Architecture, device: Device) -> SubA
 def _macs(sub: SubAccelerator, stated: MacModel, device: Device) -> tuple[Resources, str]:
     """Of the whole array."""
     precision = sub.precision
+    w, i = stated.factors.get("W", precision.W), stated.factors.get("I", precision.I)
+    sums = any({"C", "FY", "FX"} & set(axis.dims) for axis in sub.axes)
     unit = multiply_accumulate(
-        device.dsp, stated.type, precision.W, precision.I, precision.psum, packs=stated.packed
+        device.dsp, stated.type, w, i, precision.psum, packs=stated.packed, sums=sums
     )
     own = (stated.dsps, stated.luts, stated.ffs)
     if unit is None and None in own:

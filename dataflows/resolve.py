@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..frontend.nest import OPERANDS
 from .accelerator import (
@@ -25,6 +25,7 @@ from .accelerator import (
 )
 from .errors import DerivationError
 from .fabric import on_fabric
+from .modes import axes_of, mode_of
 from .resources import Device
 from .schema import (
     Architecture,
@@ -40,6 +41,7 @@ from .technology import (
     Unavailable,
     dram,
     dram_timing,
+    horowitz,
     mac,
     register,
     sram,
@@ -47,6 +49,7 @@ from .technology import (
     wire_energy,
     wire_source,
 )
+from .technology.fpga import DSP_RATIO
 from .units import Bandwidth, Duration
 
 UNLIMITED = Bandwidth(math.inf)
@@ -84,7 +87,7 @@ def build(
     Raises:
         DerivationError: a component's numbers cannot be derived.
     """
-    axes = tuple(Axis(axis.name, axis.size, axis.dims) for axis in architecture.axes)
+    axes = axes_of(architecture.axes)
     pes = math.prod(axis.size for axis in axes)
     precision = Precision(**architecture.precision.model_dump())
     with _deriving("mac"):
@@ -118,7 +121,16 @@ def build(
         parameters=dict(parameters),
         commands=_commands(architecture.commands, chip),
     )
-    return sub if chip.device is None else on_fabric(sub, architecture, chip.device)
+    if chip.device is not None:
+        sub = on_fabric(sub, architecture, chip.device)
+    modes = []
+    for number, mode in enumerate(architecture.modes):
+        arithmetic = mode.mac or architecture.mac
+        with _deriving("modes", number, "mac"):
+            energy = _mac(arithmetic, precision, chip.technology).energy
+        on_dsps = chip.device is not None and arithmetic.energy is None
+        modes.append(mode_of(sub, mode, energy * (DSP_RATIO if on_dsps else 1)))
+    return replace(sub, modes=tuple(modes)) if modes else sub
 
 
 def _commands(stated: CommandsModel | None, chip: Chip) -> Commands | None:
@@ -398,7 +410,8 @@ def _derived_mac(
     source = stated.derive or technology.mac_source
     if source is None:
         source = "hwcomponents" if derive == "hwcomponents" else "aladdin"
-    unit = mac(technology.node, precision.W, precision.I, precision.psum, source, stated.type)
+    w, i = stated.factors.get("W", precision.W), stated.factors.get("I", precision.I)
+    unit = mac(technology.node, w, i, precision.psum, source, stated.type)
     energy, area, leakage, text = unit.energy_pj, unit.area_mm2, unit.leakage_mw, unit.source
     if stated.registers:
         bit = register(technology.node, "hwcomponents" if source == "hwcomponents" else derive)
@@ -406,6 +419,14 @@ def _derived_mac(
         area += bit.area_mm2 * stated.registers
         leakage += bit.leakage_mw * stated.registers
         text += f" + {stated.registers} bit written to pipeline registers ({bit.source})"
+    energy *= stated.products
+    if stated.products != 1:
+        text += f", {stated.products:g} per multiply-accumulate of a layer"
+    if stated.adds:
+        adder, beyond = horowitz("add", stated.type, (precision.psum,), technology.node)
+        energy += stated.adds * adder.energy_pj
+        text += f" + {stated.adds:g} adders of {precision.psum} bit ({adder.source}"
+        text += ", extrapolated)" if beyond else ")"
     return energy, area, leakage, text
 
 

@@ -45,6 +45,13 @@ def _amount(value: object) -> float:
     return float(value)
 
 
+def _positive(value: object) -> float:
+    amount = _amount(value)
+    if amount == 0:
+        raise ValueError(f"expected a number above 0, found {value!r}")
+    return amount
+
+
 def _bits(value: object) -> int:
     bits = _quantity("size", value)
     if not (bits.is_integer() and bits <= 64):
@@ -141,6 +148,7 @@ class AxisModel(Strict):
     name: Name
     size: Count
     dims: Dims
+    most: dict[Dim, Count] = {}
 
 
 class MemoryModel(Strict):
@@ -191,6 +199,9 @@ class MacModel(Strict):
     registers: Annotated[int, _plain(_whole_bits)] | None = None
     units: Count | None = None
     packed: StrictBool = False
+    factors: dict[Literal["W", "I"], Bits] = {}
+    products: Annotated[float, _plain(_amount)] = 1
+    adds: Amount = 0
     dsps: Amount | None = None
     luts: Amount | None = None
     ffs: Amount | None = None
@@ -244,6 +255,25 @@ class VectorModel(Strict):
     source: StrictStr = ""
 
 
+class OnlyModel(Strict):
+    """The layers that a mode of an array takes."""
+
+    filter: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    stride: Count | None = None
+    dilation: Count | None = None
+
+
+class ModeModel(Strict):
+    """Another array over the same memories, for the layers that it is made for."""
+
+    name: Name
+    only: OnlyModel
+    axes: Annotated[list[AxisModel], Field(min_length=1, max_length=4)]
+    mac: MacModel | None = None
+    skew: SkewModel | None = None
+    expands: dict[StrictStr, Annotated[float, _plain(_positive)]] = {}
+
+
 class Architecture(Strict):
     """A PE array with its on-chip memories, innermost first."""
 
@@ -255,6 +285,7 @@ class Architecture(Strict):
     skew: SkewModel = SkewModel()
     commands: CommandsModel | None = None
     control: ControlModel = ControlModel()
+    modes: Annotated[list[ModeModel], Field(max_length=8)] = []
 
 
 #: Keys of an architecture that a spec may override key by key on top of a template.
@@ -301,6 +332,7 @@ class TemplateModel(Strict):
     commands: dict[StrictStr, Any] | None = None
     control: dict[StrictStr, Any] = {}
     fit: dict[StrictStr, FitModel] = {}
+    modes: list[Any] = []
 
 
 # -- specs -----------------------------------------------------------------------------------------
@@ -365,6 +397,7 @@ class SubModel(Strict):
     skew: dict[StrictStr, Any] | None = None
     commands: dict[StrictStr, Any] | None = None
     control: dict[StrictStr, Any] | None = None
+    modes: list[Any] | None = None
 
 
 class SpecModel(Strict):

@@ -302,6 +302,11 @@ class _Reader:
                 (*place, "axes"),
                 "the template gives the axes; remove them, or remove `template`",
             )
+        if stated.modes is not None:
+            self.note(
+                (*place, "modes"),
+                "the template gives the modes; remove them, or remove `template`",
+            )
         if len(self.problems) > before:
             return None
         data, positions = instantiate(template, values, self.problems)

@@ -27,6 +27,7 @@ ARCHITECTURE: Final = (
     "skew",
     "commands",
     "control",
+    "modes",
 )
 # A bandwidth's legal range is written per cycle, so no clock is needed to read it.
 _NO_CLOCK: Final = 1.0

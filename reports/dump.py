@@ -74,7 +74,9 @@ def programs_text(
     for layer, done in zip(layers, result.layers, strict=True):
         lines.append(f"{_title(done)}, {done.cycles} cycles by the {result.fidelity} model")
         if isinstance(layer, ComputeLayer):
-            problem = problem_of(layer, subs[done.sub_accelerator], accelerator)
+            sub = subs[done.sub_accelerator]
+            way = next(way for way in sub.ways(layer.nest) if way.mode == done.mode)
+            problem = problem_of(layer, way, accelerator)
             mapping = cache.map(problem, result.objective, effort).mapping
             lines += [f"  {line}" for line in lower(problem, mapping).describe().splitlines()]
         else:
@@ -84,7 +86,11 @@ def programs_text(
 
 
 def _title(layer: LayerResult) -> str:
-    return f"{layer.model} / {layer.name}: {layer.op} on {layer.sub_accelerator}"
+    return f"{layer.model} / {layer.name}: {layer.op} on {layer.sub_accelerator}{_mode(layer)}"
+
+
+def _mode(layer: LayerResult) -> str:
+    return f" ({layer.mode})" if layer.mode else ""
 
 
 def _no_nest(layer: LayerResult) -> str:

@@ -18,6 +18,7 @@ import hashlib
 
 import numpy as np
 
+from ..dataflows.accelerator import Axis
 from .problem import LAYER_INTEGERS, Problem, Reals
 from .spatial import useful_sizes
 
@@ -30,11 +31,17 @@ def layer_part(problem: Problem) -> bytes:
 def hardware_part(problem: Problem, *, bandwidths: bool = True) -> bytes:
     """Of an identity, what the sub-accelerator gives: all but the sizes of its axes."""
     integers, reals = problem.packed()
-    axes = ";".join(f"{axis.name}:{' '.join(axis.dims)}" for axis in problem.sub.axes)
+    axes = ";".join(axis_part(axis) for axis in problem.sub.axes)
     numbers = one_or_several(reals[1:], len(problem.sub.memories))
     if not bandwidths:
         numbers[1 : 1 + 5 * len(problem.sub.memories)].reshape(-1, 5)[:, :2] = 0
     return integers[LAYER_INTEGERS:].tobytes() + numbers.tobytes() + axes.encode()
+
+
+def axis_part(axis: Axis) -> str:
+    """Of an identity, what an axis gives but for its size."""
+    limits = "".join(f" {dim}<={most}" for dim, most in axis.most)
+    return f"{axis.name}:{' '.join(axis.dims)}{limits}"
 
 
 def survey_identity(problem: Problem) -> bytes:

@@ -28,7 +28,7 @@ class LayerCost:
     """What a layer costs on one sub-accelerator.
 
     Attributes:
-        sub: name of the sub-accelerator.
+        sub: the sub-accelerator, in the mode that it runs in.
         cycles: from its first fetch to its last write.
         energy: pJ by component.
         traffic: bits by (memory, operand, `read` or `write`).
@@ -132,6 +132,7 @@ class LayerCost:
             lower_bound=self.lower_bound,
             fused=self.fused,
             note=self.note,
+            mode=self.sub.mode,
             loops=self.loops,
             inputs=graph.sources[layer.name],
         )

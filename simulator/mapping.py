@@ -130,6 +130,9 @@ def check(mapping: Mapping, nest: LoopNest, sub: SubAccelerator) -> list[str]:
             continue
         if unroll.dim not in axis.dims:
             found.append(f"axis {axis.name}: it may not unroll {unroll.dim}")
+        most = dict(axis.most).get(unroll.dim, axis.size)
+        if unroll.factor > most:
+            found.append(f"axis {axis.name}: {unroll.factor} of {unroll.dim}, at most {most}")
         if unroll.dim in nest.sequential and unroll.factor > 1:
             found.append(f"{unroll.dim}: its iterations depend on one another, it cannot unroll")
         used[axis.name] = used.get(axis.name, 1) * unroll.factor

@@ -47,7 +47,7 @@ def structure(sub: SubAccelerator) -> Hashable:
         )
         for memory in sub.memories
     )
-    axes = tuple((axis.name, axis.dims) for axis in sub.axes)
+    axes = tuple((axis.name, axis.dims, axis.most) for axis in sub.axes)
     skew = (sub.skew.per, sub.skew.operand)
     bursts = sub.dram.bursts
     lines = None if bursts is None else (bursts.burst_bits, bursts.layout)

@@ -47,6 +47,7 @@ class LayerResult:
         note: an assumption that holds for this layer alone.
         frame: of its network.
         stays: its first input stayed on chip.
+        mode: of the sub-accelerator, empty where it is the plain one.
     """
 
     name: str
@@ -72,6 +73,7 @@ class LayerResult:
     stays: bool = False
     loops: MappedLoops | None = None
     inputs: tuple[str, ...] = ()
+    mode: str = ""
 
     @property
     def energy_pj(self) -> float:
@@ -316,6 +318,7 @@ def _layer_json(layer: LayerResult) -> dict[str, Any]:
         "stays": layer.stays,
         "loops": None if layer.loops is None else layer.loops.to_json(),
         "inputs": list(layer.inputs),
+        **({"mode": layer.mode} if layer.mode else {}),
     }
 
 

@@ -30,7 +30,7 @@ from typing import Final
 import numpy as np
 
 from .cost import evaluate
-from .identity import one_or_several
+from .identity import axis_part, one_or_several
 from .mapper import TOLERANCE, Mapped, value_of
 from .mapping import Mapping
 from .problem import HEADER, LAYER_INTEGERS, PER_MEMORY, Integers, Problem, Reals
@@ -81,7 +81,7 @@ def seen(problem: Problem, objective: Objective) -> Rates:
         worse.append(-per_memory[:, BANDWIDTHS].ravel())
     if objective != "latency":
         worse += [per_memory[:, ENERGIES].ravel(), np.array([leakage, mac])]
-    axes = ";".join(f"{axis.name}:{' '.join(axis.dims)}" for axis in problem.sub.axes)
+    axes = ";".join(axis_part(axis) for axis in problem.sub.axes)
     structure = hardware.tobytes() + numbers[-count:].tobytes() + f"{axes} {timeless}".encode()
     return Rates(structure, np.concatenate(worse))
 

@@ -121,7 +121,7 @@ def _one_by_one(
     cycle = 0
     for graph in networks:
         for layer in graph:
-            (cost,) = layer_costs(layer, graph, accelerator, mapped)
+            (cost,) = layer_costs(layer, graph, accelerator, mapped, objective)
             assert cost is not None
             results.append(cost.result(graph, layer, cycle))
             cycle += cost.cycles

@@ -37,13 +37,14 @@ def balanced(size: int, limit: int) -> tuple[int, ...]:
 def axis_options(axis: Axis, left: dict[Dim, int]) -> tuple[Factors, ...]:
     """Balanced, maximal unrollings along one axis of dims with `left` indices to spread."""
     spread = tuple((dim, left[dim]) for dim in axis.dims if left[dim] > 1)
-    return _axis_options(axis.size, spread)
+    most = dict(axis.most)
+    return _axis_options(axis.size, spread, tuple(most.get(dim, axis.size) for dim, _ in spread))
 
 
 # A sweep over the sizes of arrays asks for the same axis again and again.
 @lru_cache(maxsize=65_536)
-def _axis_options(size: int, left: Factors) -> tuple[Factors, ...]:
-    """Of an axis of a size, for dims that have several indices left."""
+def _axis_options(size: int, left: Factors, most: tuple[int, ...]) -> tuple[Factors, ...]:
+    """Of an axis of a size, for dims that have several indices left, and at most so many each."""
     found: dict[Factors, tuple[int, ...]] = {}  # with the steps that each dim then takes
 
     def extend(chosen: Factors, steps: tuple[int, ...], room: int) -> None:
@@ -52,7 +53,7 @@ def _axis_options(size: int, left: Factors) -> tuple[Factors, ...]:
             found.setdefault(chosen, (*steps, *(count for _, count in rest)))
             return
         dim, count = rest[0]
-        for factor in balanced(count, room):
+        for factor in balanced(count, min(room, most[len(steps)])):
             more = (*chosen, (dim, factor)) if factor > 1 else chosen
             extend(more, (*steps, -(-count // factor)), room // factor)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataflows.accelerator import Accelerator, SubAccelerator
+from ..frontend.errors import InputError
 from ..frontend.graph import ComputeLayer
 from ..frontend.nest import LoopNest, OperandBits
 from .cache import MappingCache
@@ -135,6 +136,9 @@ def sweep(
         cache: of earlier and later runs; one of its own by default.
         threads: all usable cores by default.
         progress: called with pairs done, pairs in all, and the layer's name.
+
+    Raises:
+        InputError: a sub-accelerator has modes.
     """
     pairs = _Pairs(tuple(layers), tuple(_subs(entry) for entry in accelerators))
     chunks = _chunks(pairs, objective)
@@ -186,6 +190,12 @@ class _Pairs:
 
 
 def _subs(entry: AcceleratorLike) -> tuple[tuple[Hardware, float], ...]:
+    for sub in (entry,) if isinstance(entry, SubAccelerator) else entry.sub_accelerators:
+        if sub.modes:
+            raise InputError(
+                f"{sub.name}: a sweep maps on one array, this sub-accelerator has modes "
+                f"({', '.join(mode.mode for mode in sub.modes)}) too; use `simulate`"
+            )
     if isinstance(entry, SubAccelerator):
         return ((Hardware.of(entry), 0.0),)
     leakage = leakage_per_cycle(entry)

@@ -1,6 +1,15 @@
 """Energy, area and leakage from published figures, for what a spec does not give itself."""
 
-from .arithmetic import LEAST_BFLOAT, Register, Unit, mac, node_factor, register, vector_lane
+from .arithmetic import (
+    LEAST_BFLOAT,
+    Register,
+    Unit,
+    horowitz,
+    mac,
+    node_factor,
+    register,
+    vector_lane,
+)
 from .dram import DramTiming, dram, dram_timing, dram_types
 from .external import Refused, Unavailable, find_package
 from .sram import Macro, sram
@@ -18,6 +27,7 @@ __all__ = [
     "dram_timing",
     "dram_types",
     "find_package",
+    "horowitz",
     "mac",
     "node_factor",
     "register",

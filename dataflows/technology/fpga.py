@@ -39,6 +39,8 @@ MULTIPLIER: Final[dict[DspFamily, tuple[int, int]]] = {
 }  # fmt: skip
 #: Products of at most 8 bit in one slice, where they are packed.
 PACKED: Final[dict[DspFamily, int]] = {"DSP48E1": 1, "DSP48E2": 2, "DSP58": 3}
+#: The same where the products are not added to one another: a DSP58's three are a dot product.
+APART: Final[dict[DspFamily, int]] = {"DSP48E1": 1, "DSP48E2": 2, "DSP58": 2}
 #: (DSPs, LUTs, FFs) of a multiplier and an adder by bits, full DSP use, and where they come from.
 #: The operators' own estimates of LUTs lie far above what is left after place and route.
 FLOATS: Final = {
@@ -67,12 +69,13 @@ class Taken:
 
 @lru_cache(maxsize=256)
 def multiply_accumulate(
-    family: DspFamily, number: Number, w: int, i: int, psum: int, *, packs: bool
+    family: DspFamily, number: Number, w: int, i: int, psum: int, *, packs: bool, sums: bool = True
 ) -> Taken | None:
     """Of one unit; None where no operators of that kind are known.
 
     Args:
         packs: units that share a factor share a slice where the family can.
+        sums: products of units side by side are added up.
     """
     if number != "int":
         widest = max(w, i, psum)
@@ -82,7 +85,7 @@ def multiply_accumulate(
         if known is None:
             return None
         return Taken(*FLOATS[known])
-    together = PACKED[family] if packs and max(w, i) <= 8 else 1
+    together = (PACKED if sums else APART)[family] if packs and max(w, i) <= 8 else 1
     dsps = pieces(family, w, i) / together
     shared = f", {together} products to a slice" if together > 1 else ""
     source = f"{family} of {'x'.join(map(str, MULTIPLIER[family]))} bit{shared}"

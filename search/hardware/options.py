@@ -166,6 +166,13 @@ class _Builder:
                 self.refused = self.refused or str(error)
                 continue
             (built,) = accelerator.sub_accelerators
+            if built.modes:
+                self.refused = self.refused or (
+                    f"{name}: expected one array, found modes "
+                    f"({', '.join(mode.mode for mode in built.modes)}); the exact search maps on "
+                    "one; use a strategy that simulates"
+                )
+                continue
             self.clock_hz = accelerator.clock_hz
             options = np.arange(start + first, start + first + parts)
             widths = bandwidths(alternative, self.clock_hz)

@@ -132,14 +132,15 @@ class _Mapper:
         """On the sub-accelerator that is best by the objective."""
         found: list[tuple[float, Problem]] = []
         failures: list[NoMappingError] = []
-        for sub in self.accelerator.sub_accelerators:
-            problem = problem_of(layer, sub, self.accelerator)
+        subs = self.accelerator.sub_accelerators
+        for way in (way for sub in subs for way in sub.ways(layer.nest)):
+            problem = problem_of(layer, way, self.accelerator)
             try:
                 cost = compute_cost(problem, self.objective, "analytic", self.effort, self.cache)
             except NoMappingError as error:
                 failures.append(error)
                 continue
-            value = cost.with_fused(layer, sub, self.accelerator).value(self.objective)
+            value = cost.with_fused(layer, way, self.accelerator).value(self.objective)
             found.append((value, problem))
         if not found:
             raise failures[0]

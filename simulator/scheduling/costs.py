@@ -123,14 +123,17 @@ def system_of(
         keeping=True,
     )
     costs = tuple(
-        tuple(layer_costs(layer, work.graph, accelerator, mapped) for layer in work.graph.layers)
+        tuple(
+            layer_costs(layer, work.graph, accelerator, mapped, objective)
+            for layer in work.graph.layers
+        )
         for work in works
     )
     return _system(tuple(works), accelerator, costs)
 
 
 #: What tells one mapping problem of a run from another.
-Key = tuple[LoopNest, OperandBits, int, str]
+Key = tuple[LoopNest, OperandBits, int, str, str]
 Costs = dict[Key, LayerCost | NoMappingError]
 
 
@@ -145,13 +148,14 @@ def map_all(
     *,
     keeping: bool = False,
 ) -> Costs:
-    """Every distinct (loop nest, widths, sub-accelerator), mapped once, on all cores."""
+    """Every distinct (loop nest, widths, sub-accelerator, mode), mapped once, on all cores."""
     names: dict[Key, tuple[Problem, str]] = {}
     for graph in networks:
         for layer in graph.compute_layers:
             for sub in accelerator.sub_accelerators:
-                problem = problem_of(layer, sub, accelerator)
-                names.setdefault(_key(problem), (problem, layer.name))
+                for way in sub.ways(layer.nest):
+                    problem = problem_of(layer, way, accelerator)
+                    names.setdefault(_key(problem), (problem, layer.name))
     costs: Costs = {}
     keys = list(names)
     tasks = [
@@ -169,7 +173,7 @@ def map_all(
 
 
 def _key(problem: Problem) -> Key:
-    return (problem.nest, problem.bits, problem.psum_bits, problem.sub.name)
+    return (problem.nest, problem.bits, problem.psum_bits, problem.sub.name, problem.sub.mode)
 
 
 def _attempt(
@@ -187,9 +191,13 @@ def _attempt(
 
 
 def layer_costs(
-    layer: Layer, graph: LayerGraph, accelerator: Accelerator, mapped: Costs
+    layer: Layer,
+    graph: LayerGraph,
+    accelerator: Accelerator,
+    mapped: Costs,
+    objective: Objective,
 ) -> tuple[LayerCost | None, ...]:
-    """The cost on each sub-accelerator, None where no mapping is legal.
+    """The cost on each sub-accelerator in its best mode, None where no mapping is legal.
 
     Raises:
         NoMappingError: on none of them.
@@ -200,13 +208,16 @@ def layer_costs(
         if not isinstance(layer, ComputeLayer):
             found.append(streamed_cost(layer, graph, sub, accelerator))
             continue
-        cost = mapped[_key(problem_of(layer, sub, accelerator))]
-        if isinstance(cost, NoMappingError):
-            failures.append(cost)
-            found.append(None)
-        else:
-            found.append(cost.with_fused(layer, sub, accelerator))
-    if len(failures) == len(found):
+        costs = [mapped[_key(problem_of(layer, way, accelerator))] for way in sub.ways(layer.nest)]
+        legal = [
+            cost.with_fused(layer, sub, accelerator)
+            for cost in costs
+            if not isinstance(cost, NoMappingError)
+        ]
+        failures += [cost for cost in costs if isinstance(cost, NoMappingError)]
+        best = min(legal, key=lambda cost: cost.value(objective), default=None)
+        found.append(best)
+    if all(cost is None for cost in found):
         raise NoMappingError(f"{graph.name}: layer {layer.name}: {failures[0]}")
     return tuple(found)
 

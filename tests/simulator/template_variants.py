@@ -88,6 +88,34 @@ FAMILIES: dict[str, list[list[Parameters]]] = {
             {"buffering": "single", "rows": 3, "columns": 6},
         ],
     ],
+    "fpga-tiled": [
+        [
+            {"number": "int", **_EIGHT, "tm": 4, "tn": 4, "tr": 4, "tc": 4},
+            {"number": "int", **_EIGHT, "tm": 8, "tn": 3, "kernel": 3, "stride": 1},
+            {"number": "int", **_EIGHT, "tm": 16, "tn": 7},
+        ]
+    ],
+    "fpga-winograd": [
+        [
+            {"tile": 2, "tm": 4, "tn": 4, "tr": 4, "tc": 4},
+            {"tile": 4, "tm": 8, "tn": 3, "kernel": 3, "stride": 1},
+            {"tile": 4, "tm": 16, "tn": 7},
+        ]
+    ],
+    "fpga-depthwise": [
+        [
+            {"channels": 4, "columns": 2, "tr": 4, "tc": 4},
+            {"channels": 8, "columns": 1, "kernel": 3},
+            {"channels": 3, "columns": 4},
+        ],
+    ],
+    "fpga-pipeline": [
+        [
+            {"cpf": 4, "kpf": 4, "channels": 8, "width": 8, "columns": 8},
+            {"cpf": 2, "kpf": 8, "rows": 4, "kernel": 3},
+            {"cpf": 16, "kpf": 2},
+        ]
+    ],
 }
 
 BANDWIDTHS = ("4 bit/cycle", "64 bit/cycle")

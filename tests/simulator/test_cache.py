@@ -22,11 +22,13 @@ from chiploom.dataflows.accelerator import (
     Bursts,
     Commands,
     Memory,
+    Only,
     Precision,
     Skew,
     SubAccelerator,
     VectorUnit,
 )
+from chiploom.dataflows.resources import Resources
 from chiploom.frontend import load_onnx
 from chiploom.frontend.nest import LoopNest, OperandBits
 from chiploom.simulator import (
@@ -114,7 +116,7 @@ TELLING = {
         "complete_outputs": True,
         "tiled": {"I": ("C",)},
     },
-    Axis: {"name": "other", "size": 3, "dims": ("C", "K")},
+    Axis: {"name": "other", "size": 3, "dims": ("C", "K"), "most": (("K", 2),)},
     Skew: {"cycles": 4, "per": "fold", "operand": "I"},
     LoopNest: {
         "sizes": (1, 1, 8, 4, 6, 6, 3, 2),
@@ -140,6 +142,12 @@ SILENT = {
         "parameters": {"a": "b"},
         "dram_reserved": True,  # its bandwidth tells
         "commands": Commands("OX", 16, 8.0, 16),  # at `cycle` fidelity only
+        "resources": {"mac": Resources(dsps=9)},
+        "resource_sources": {"mac": "other"},
+        # each mode is a problem of its own, of layers that it takes
+        "mode": "other",
+        "only": Only((3, 3)),
+        "modes": (replace(SUB, mode="other"),),
     },
     Memory: {
         "name": "other",

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from chiploom.dataflows import SubAccelerator, template_names
+from chiploom.dataflows import SubAccelerator, load_template, template_names
 from chiploom.dataflows.accelerator import Memory
 from chiploom.dataflows.document import parse_document
 from chiploom.dataflows.spec import parse_spec
@@ -42,6 +42,9 @@ CHOICES = {
         {"input_registers": 1, "buffering": "auto"},
         {"input_registers": 2, "buffering": "double"},
     ],
+    "fpga-winograd": [{"tile": 2}],
+    "fpga-depthwise": [{"taps": 1}, {"taps": 3}],
+    "fpga-pipeline": [{"kernel": 1}, {"kernel": 3}],
     "systolic-os": [{"buffering": "auto"}, {"buffering": "single"}, {"buffering": "double"}],
 }
 
@@ -53,11 +56,11 @@ SIZES = [32, 64, 128, 256, 512, 1024, 8192]
 def samples(draw: st.DrawFn, name: str) -> Problem:
     """A small layer on a small array of a template, with small buffers."""
     axes = [draw(st.integers(1, 3)) for _ in range(2)]
-    parameters: dict[str, int | str] = dict(
-        zip(("atomic_c", "atomic_k") if name == "nvdla" else ("rows", "columns"), axes, strict=True)
-    )
+    names = [parameter.name for parameter in load_template(name).parameters[:2]]
+    parameters: dict[str, int | str] = dict(zip(names, axes, strict=True))
     parameters |= draw(st.sampled_from(CHOICES.get(name, [{}])))
-    sub = instance(name, parameters)
+    plain = instance(name, parameters)
+    sub = draw(st.sampled_from((plain, *plain.modes)))
     memories = tuple(draw(resized(memory)) for memory in sub.memories[:-1])
     bandwidth = draw(st.sampled_from([4.0, 16.0, 64.0]))
     dram = replace(sub.dram, read_bandwidth=bandwidth, write_bandwidth=bandwidth)
