@@ -73,12 +73,13 @@ def print_study(study: Study, console: Console, top: int) -> None:
 
 
 def _front_grid(study: Study, designs: list[EvaluatedDesign]) -> Grid:
+    fpga = study.file.hardware.device is not None
     columns = (
         Column("design", left=True),
         Column("accuracy"),
         Column("cycles"),
         Column("energy"),
-        Column("area"),
+        *([] if fpga else [Column("area")]),
         Column("checked", optional=1),
         Column("hardware", left=True, optional=2, limit=72),
     )
@@ -89,7 +90,7 @@ def _front_grid(study: Study, designs: list[EvaluatedDesign]) -> Grid:
                 "-" if design.accuracy is None else f"{design.accuracy:.4f}",
                 si(design.cycles),
                 energy(design.energy_pj),
-                f"{design.area_mm2:.3g} mm²",
+                *([] if fpga else [f"{design.area_mm2:.3g} mm²"]),
                 {None: "-", True: "yes", False: "refused"}[design.checked_ok],
                 _short_hardware(design),
             ]

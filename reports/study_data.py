@@ -113,6 +113,7 @@ class StudyData:
         return tuple(
             axis_of(name, specs.get(name), self.values[name])
             for name in order
+            if not (name == "area" and self.file.hardware.device is not None)  # it has none
             if any(value is not None for value in self.values[name])
         )
 
@@ -231,7 +232,7 @@ def _aims(file: StudyFile) -> list[str]:
     if len(found) == 1:
         wanted = [*file.goals.specs, *(m for m, w in file.goals.weights.items() if w)]
         found |= dict.fromkeys(name for name in METRICS if name in wanted)
-    for name in ("energy", "area"):
+    for name in ("energy", "area" if file.hardware.device is None else "latency"):
         if len(found) == 1:
             found[name] = None
     return list(found)

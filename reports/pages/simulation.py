@@ -22,6 +22,7 @@ from ..notes import not_modelled_lines, result_notes
 from ..traffic import WAYS, traffic_rows
 from ..units import binary, percent, plural, si
 from .mapping import mapping_panel
+from .resources import device_table, fit_notes
 
 FIDELITIES = {
     "analytic": "analytic model",
@@ -163,14 +164,25 @@ def _machine(result: Result) -> list[Block]:
             wide=False,
             least=500,
         ),
+        *_space(result),
+        *_memories(result),
+    ]
+
+
+def _space(result: Result) -> list[Block]:
+    """What the design takes: of an FPGA its resources, else area."""
+    device = result.spec.device
+    if device is not None:
+        fitted = [] if result.fit is None else [fit_notes(result.fit)]
+        return [device_table(device), *fitted]
+    return [
         Chart(
             "area",
             "Area by component",
             lambda: area.area_figure(result),
             "What is off chip has no area here." if result.area_mm2 else "No area is known.",
             wide=False,
-        ),
-        *_memories(result),
+        )
     ]
 
 

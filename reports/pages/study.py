@@ -29,6 +29,7 @@ from ..text import shorten
 from ..units import plural
 from .best_designs import best_blocks
 from .design import design_panel
+from .resources import study_table
 
 PROXY = (
     "Accuracies of {networks} are PROXIES: they rest on a table that comes with chiploom, measured "
@@ -49,7 +50,7 @@ def study_page(data: StudyData, key: str = "study", title: str = "") -> Page:
         Section("overview", "Overview", tuple(_overview(data))),
         Section("front", "Pareto front", tuple(_front(data))),
         Section("designs", "Designs", (design_table(data), design_panel(data))),
-        Section("best", "Best designs side by side", tuple(best_blocks(data))),
+        Section("best", "Best designs side by side", (*best_blocks(data), *_resources(data))),
         Section("decisions", "Decisions", tuple(_decisions(data))),
         Section("progress", "Progress", tuple(_progress(data))),
         Section("again", "How to get it again", tuple(_again(data))),
@@ -64,6 +65,12 @@ def study_page(data: StudyData, key: str = "study", title: str = "") -> Page:
 
 
 # -- overview --------------------------------------------------------------------------------
+def _resources(data: StudyData) -> Iterator[Block]:
+    found = study_table(data)
+    if found is not None:
+        yield found
+
+
 def _overview(data: StudyData) -> Iterator[Block]:
     yield headline(data)
     yield specs_table(data)
