@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...dataflows.resources import LABELS
 from ...simulator.fabric import DeviceSummary, FitSummary
 from ..document import Cell, Column, Notes, Quantity, Table
-from ..study_data import StudyData
 from ..summary import fit_line
+
+if TYPE_CHECKING:
+    from ..study_data import StudyData
 
 _NAMES = tuple(LABELS)
 

@@ -6,17 +6,25 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from chiploom.dataflows import Accelerator
+from chiploom.dataflows import Accelerator, load_template
 from chiploom.dataflows.document import parse_document
 from chiploom.dataflows.resources import total
 from chiploom.dataflows.spec import parse_spec
 from chiploom.frontend import load_onnx
 from chiploom.frontend.graph import LayerGraph
+from chiploom.frontend.nest import LoopNest
 from chiploom.frontend.zoo import path
+from chiploom.simulator.cache import MappingCache
 from chiploom.simulator.result import Result
 from chiploom.simulator.simulate import simulate
 
+from .problem_strategies import nests
+from .test_winograd import convolution
+
+CACHE = MappingCache()
 DOCS = Path(__file__).parents[2] / "docs" / "fpga.md"
 
 
@@ -65,3 +73,29 @@ def test_columns_share_a_slice(columns: int) -> None:
     text = "device: zu9eg\nsub_accelerators:\n  - {name: e, template: fpga-depthwise, parameters: "
     (sub,) = spec(f"{text}{{channels: 4, columns: {columns}}}}}\n").sub_accelerators
     assert sub.resources["mac"].dsps == 4 * 9
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    name=st.sampled_from(["fpga-winograd", "fpga-depthwise"]),
+    nest=nests(12),
+    lanes=st.tuples(st.integers(1, 6), st.integers(1, 4)),
+    more=st.tuples(st.integers(0, 6), st.integers(0, 4)),
+)
+def test_more_multipliers_never_slow_the_best_design(
+    name: str, nest: LoopNest, lanes: tuple[int, int], more: tuple[int, int]
+) -> None:
+    """Nor does the larger of two designs that have the smaller one's lanes and more."""
+
+    def cycles(first: int, second: int) -> int:
+        names = [parameter.name for parameter in load_template(name).parameters[:2]]
+        text = (
+            "device: xcu250\ndram: {bandwidth: unlimited}\nsub_accelerators:\n"
+            f"  - {{name: e, template: {name}, parameters: {{{names[0]}: {first}, "
+            f"{names[1]}: {second}, kernel: 7}}}}\n"
+        )
+        found = simulate(convolution(nest), spec(text), objective="latency", cache=CACHE)
+        return found.cycles
+
+    (first, second), (a, b) = lanes, more
+    assert cycles(first + a, second + b) <= cycles(first, second)
