@@ -309,10 +309,12 @@ class ParameterModel(Strict):
 
 
 class FitModel(Strict):
-    """How a parameter is fitted to a device: along the sizes of a dim, or out of a list."""
+    """How a parameter is fitted to a device: along the sizes of a dim, or out of a list, rising or
+    not."""
 
     unrolls: Annotated[Dim | None, Field()] = None
     values: Annotated[list[Any] | None, Field(min_length=1)] = None
+    choices: Annotated[list[Any] | None, Field(min_length=1)] = None
 
 
 class TemplateModel(Strict):

@@ -41,10 +41,12 @@ class FitRange:
         unrolls: it is the size of the one axis that unrolls this dim alone: of two that take as
             many steps, the smaller does for both.
         values: by rising size; where this is given, more is never slower.
+        choices: each of them is tried.
     """
 
     unrolls: Dim | None = None
     values: tuple[Any, ...] = ()
+    choices: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +165,18 @@ def parse_template(document: Document, name: str) -> Template:
         if model is not None and key not in model.parameters:
             message = f"there is no parameter `{key}`; {suggest(key, model.parameters)}"
             problems.append(document.problem(("fit", key), message))
-        if (stated.unrolls is None) == (stated.values is None):
-            message = "expected `unrolls` or `values`, and one of them alone"
+        if [stated.unrolls, stated.values, stated.choices].count(None) != 2:
+            message = "expected one of `unrolls`, `values` and `choices`"
             problems.append(document.problem(("fit", key), message))
     if problems or model is None:
         raise SpecError(problems)
     return Template(
         name, model.title, model.description.strip(), model.picture.rstrip(), model.source.strip(),
         tuple(parameters), document,
-        {key: FitRange(one.unrolls, tuple(one.values or ())) for key, one in model.fit.items()},
+        {
+            key: FitRange(one.unrolls, tuple(one.values or ()), tuple(one.choices or ()))
+            for key, one in model.fit.items()
+        },
     )  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 A template says which parameters are fitted (`fit`). Those that are the size of an axis are taken at
 the sizes that matter: of two that take equally many steps in every layer, the smaller one is as
-fast and takes less. Of the others more is never slower, so only the largest that fit together are
-simulated. Arrays are tried in the order of a bound on their cycles that no mapping can beat; once
-the bound reaches the best design found, no other can be faster.
+fast and takes less. Of those with `values` more is never slower, so only the largest that fit
+together are simulated; of those with `choices` each is tried. Arrays are tried in the order of a
+bound on their cycles that no mapping can beat; once the bound reaches the best design found, no
+other can be faster.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class _Fit:
                 "none; add it, or give parameters with --set and leave out --fit"
             )
         self.axes = {name: one.unrolls for name, one in free.items() if one.unrolls is not None}
-        self.rest = {name: one.values for name, one in free.items() if one.unrolls is None}
+        self.choices = {name: one.choices for name, one in free.items() if one.choices}
+        self.rest = {name: one.values for name, one in free.items() if one.values}
 
     def design(self, values: Mapping[str, Any]) -> Accelerator:
         return on_device(self.template.name, self.device, {**self.given, **values})
@@ -170,11 +172,13 @@ class _Fit:
         return accelerator, replace(result, fit=summary)
 
     def smallest(self) -> Values:
-        return {**dict.fromkeys(self.axes, 1), **{name: v[0] for name, v in self.rest.items()}}
+        lists = {**self.choices, **self.rest}
+        return {**dict.fromkeys(self.axes, 1), **{name: v[0] for name, v in lists.items()}}
 
     def arrays(self) -> Iterator[tuple[int, Values]]:
         """Every size of the array that matters, with a bound of its cycles."""
-        lists = {name: self.sizes(name, dim) for name, dim in self.axes.items()}
+        lists: dict[str, Sequence[Any]] = dict(self.choices)
+        lists |= {name: self.sizes(name, dim) for name, dim in self.axes.items()}
         room = {name: values[-1] for name, values in self.rest.items()}
         for chosen in itertools.product(*lists.values()):
             sizes = dict(zip(lists, chosen, strict=True))
@@ -249,12 +253,17 @@ def _at(names: Sequence[str], lists: Sequence[Sequence[Any]], places: Sequence[i
 
 
 def least_cycles(problem: Problem) -> int:
-    """Cycles that no mapping of a nest can beat on an array, however large its buffers.
+    """Cycles that no mapping of a nest can beat in any mode of an array, however large its buffers.
 
     The steps of the best spatial mapping and the skew of every fold, which there is one of for
     every tile of the stationary operand that the innermost buffer does not hold at once; or the
     DRAM with every operand once.
     """
+    return min(_least(replace(problem, sub=way)) for way in problem.sub.ways(problem.nest))
+
+
+def _least(problem: Problem) -> int:
+    """In one mode."""
     nest, sub = problem.nest, problem.sub
     steps = fewest_steps(nest, sub) * sub.cycles_per_mac
     folds = 1

@@ -99,6 +99,24 @@ def test_no_design_that_fits_is_faster(convolutions: LayerGraph) -> None:
     assert found.cycles == least
 
 
+def test_modes_are_fitted_too(convolutions: LayerGraph) -> None:
+    """Either tile of the Winograd engine, by brute force."""
+    fixed = {**FIXED, "vector_lanes": 1}
+    limits, cache = {"dsps": 110.0}, MappingCache()
+    _, found = fit([convolutions], "fpga-winograd", "zu9eg", fixed, limits=limits, cache=cache)
+    assert found.fit is not None
+    assert found.fit.optimal
+    least = math.inf
+    for tile, tm, tn in itertools.product((2, 4), range(1, 7), range(1, 7)):
+        values = {**fixed, "tile": tile, "tm": tm, "tn": tn}
+        accelerator = on_device("fpga-winograd", "zu9eg", values)
+        if accelerator.resources.dsps <= limits["dsps"]:
+            result = chiploom.simulate(convolutions, accelerator, objective="latency", cache=cache)
+            least = min(least, result.cycles)
+            assert bound(convolutions, accelerator) <= result.cycles
+    assert found.cycles == least
+
+
 def bound(graph: LayerGraph, accelerator: Accelerator) -> int:
     (sub,) = accelerator.sub_accelerators
     return sum(least_cycles(problem_of(one, sub, accelerator)) for one in graph.compute_layers)
