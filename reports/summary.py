@@ -56,7 +56,7 @@ def print_result(result: Result, console: Console, top: int | None = None) -> No
     console.print(_breakdown(result))
     if result.spec.device is not None:
         console.print()
-        console.print(_resources(result.spec.device))
+        console.print(resources_table(result.spec.device))
     if result.fit is not None:
         console.print()
         console.print(Text(fit_line(result.fit)))
@@ -80,7 +80,7 @@ def fit_line(fit: FitSummary) -> str:
     return f"fitted: {chosen}\n{proven} ({plural(fit.arrays, 'array')}, {fit.simulated} mapped)"
 
 
-def _resources(device: DeviceSummary) -> Table:
+def resources_table(device: DeviceSummary) -> Table:
     """What the design takes of its FPGA."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in (f"resources of {printable(device.name)}", "used", "there", "share"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,6 +72,44 @@ def fitted(
     )
     assert result.fit is not None
     return accelerator, result.fit
+
+
+def pipeline(
+    graphs: Sequence[LayerGraph],
+    device: str,
+    parameters: Sequence[str] | None,
+    limit: Sequence[str] | None,
+    json_path: Path | None,
+    quiet: bool,
+) -> None:
+    """Split a device over one engine per layer, and say what comes of it.
+
+    Raises:
+        InputError: there are several networks, or something is given that has no meaning here.
+        DoesNotFitError: even the smallest engines have no room.
+    """
+    import json
+
+    from .. import output
+    from ..frontend.errors import InputError
+    from ..reports.stages import print_stages, stages_json
+    from ..simulator.stages import TEMPLATE, balance
+
+    values = _values(parameters)
+    bits = values.pop("bits", 8)
+    if values or limit or not isinstance(bits, int) or not 1 <= bits <= 32:
+        raise InputError(
+            f"--on {TEMPLATE} --fit: every engine's parameters are found; expected no --limit, and "
+            "of --set `bits` alone, the width of weights and activations, 1 to 32"
+        )
+    if len(graphs) != 1:
+        raise InputError(f"--on {TEMPLATE} --fit: expected one network, found {len(graphs)}")
+    found = balance(graphs[0], device, bits=bits)
+    if not (quiet or output.is_stdout(json_path)):
+        print_stages(found, output.console())
+    if json_path is not None:
+        text = json.dumps(stages_json(found), indent=1, allow_nan=False)
+        output.write(json_path, text + "\n")
 
 
 def _values(parameters: Sequence[str] | None) -> dict[str, Any]:

@@ -131,6 +131,11 @@ def simulate(
             graphs, accelerator = _pair(models, on, device, parameters, dim, bits, strict)
         from ..works import works_of
 
+        if fit and _is_pipeline(on):
+            from .fpga import pipeline
+
+            pipeline(graphs, str(device), parameters, limit, json, quiet)
+            return
         works = works_of(graphs, frames, period, deadline, priority)
         from ..reports import dump as dumps
         from ..reports.progress import layer_progress
@@ -190,6 +195,12 @@ def simulate(
             from ..reports.write import write_report
 
             write_report(result, report)
+
+
+def _is_pipeline(on: str | None) -> bool:
+    from ..simulator.stages import TEMPLATE
+
+    return on == TEMPLATE
 
 
 def _check_fit(fit: bool, device: str | None, limit: Sequence[str] | None) -> None:
