@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chiploom.dataflows import Accelerator, load_template
+from chiploom.dataflows import Accelerator, load_spec, load_template
 from chiploom.dataflows.document import parse_document
 from chiploom.dataflows.resources import total
 from chiploom.dataflows.spec import parse_spec
+from chiploom.dataflows.template import find_file
 from chiploom.frontend import load_onnx
 from chiploom.frontend.graph import LayerGraph
 from chiploom.frontend.nest import LoopNest
@@ -25,7 +23,6 @@ from .problem_strategies import nests
 from .test_winograd import convolution
 
 CACHE = MappingCache()
-DOCS = Path(__file__).parents[2] / "docs" / "fpga.md"
 
 
 def spec(text: str) -> Accelerator:
@@ -36,13 +33,12 @@ def run(accelerator: Accelerator, graph: LayerGraph) -> Result:
     return simulate(graph, accelerator, objective="latency", effort="fast", schedule="list")
 
 
-PAIR = next(text for text in re.findall(r"```yaml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
-            if "fpga-depthwise" in text)  # fmt: skip
+PAIR = "fpga-mobile"
 
 
 def test_depthwise_layers_run_on_their_engine() -> None:
     graph = load_onnx(path("mobilenetv2"))
-    pair = spec(PAIR)
+    pair = load_spec(PAIR)
     result = run(pair, graph)
     compute = [layer for layer in result.layers if layer.kind == "compute"]
     depthwise = [layer for layer in compute if layer.dims["G"] > 1]
@@ -52,14 +48,14 @@ def test_depthwise_layers_run_on_their_engine() -> None:
     assert {layer.sub_accelerator for layer in pointwise} == {"pointwise"}
 
     # one tiled engine of at least as many DSPs
-    alone = PAIR[: PAIR.index("  - {name: depthwise")].replace("tn: 16", "tn: 33")
-    single = spec(alone)
+    alone = find_file("specs", PAIR).read_text("utf-8")
+    single = spec(alone[: alone.index("  - name: depthwise")].replace("tn: 16", "tn: 33"))
     assert single.resources.dsps >= pair.resources.dsps
     assert run(single, graph).cycles > 10 * result.cycles
 
 
 def test_resources_add_up() -> None:
-    pair = spec(PAIR)
+    pair = load_spec(PAIR)
     assert pair.resources == total(
         part for sub in pair.sub_accelerators for part in sub.resources.values()
     )
