@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,31 @@ def solved(folder: Path, tables: Path, specs: str | None, **more: Any) -> tuple[
 
 
 # -- the optimum ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("seconds", [1e-9, 0.05, 0.2, 0.6])
+def test_what_time_cuts_short_claims_nothing_false(
+    seconds: float, everything: Everything, tmp_path: Path, tables: Path
+) -> None:
+    specs, minimize = CASES["energy"]
+    file = write(tmp_path, specs=specs, strategy="exact", more=f"minimize: {minimize}\n")
+    study, ending = tiny.search(
+        replace(load_study(file), seconds=seconds), tables, tmp_path / "s.db"
+    )
+    with study:
+        accuracy, value = everything.best(study.file.goals)
+        assert not ending.infeasible  # there are designs
+        assert not ending.unreachable
+        if study.best is not None:
+            assert study.best.accuracy is not None
+            assert study.best.accuracy <= accuracy + 1e-12
+        if ending.proven:
+            assert study.best is not None
+            assert study.best.accuracy == pytest.approx(accuracy)
+            assert study.file.goals.value(costs_of(study.best)) == pytest.approx(value, rel=1e-6)
+        for note in ending.notes:
+            found = re.search(r"of up to ([0-9.]+) are not ruled out", note)
+            assert found is None or float(found[1]) >= accuracy - 1e-4
+
+
 @pytest.mark.parametrize(
     "case",
     [pytest.param(n, marks=[pytest.mark.slow] * (n in ("energy", "sum"))) for n in CASES],
