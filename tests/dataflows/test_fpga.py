@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,12 @@ def test_devices_have_what_their_tables_say(name: str) -> None:
     assert (found.dsps, found.bram36, found.luts, found.ffs) == TABLES[name]
     assert device.clock_hz <= device.most_clock_hz
     assert device.source
+
+
+@pytest.mark.parametrize("kind", ["devices", "specs", "templates"])
+def test_data_lies_in_packages(kind: str) -> None:
+    """Wheels hold the data of packages alone, and a folder is one by its `__init__.py`."""
+    assert import_module(f"chiploom.dataflows.{kind}").__file__ is not None
 
 
 def test_the_published_design_takes_what_was_published() -> None:

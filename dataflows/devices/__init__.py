@@ -1,0 +1,1 @@
+"""FPGA devices, as YAML."""
