@@ -22,6 +22,8 @@ from ..dataflows import (
     spec_names,
     template_names,
 )
+from ..dataflows.device import device_names, load_device
+from ..dataflows.resources import LABELS
 from ..frontend.errors import InputError
 from .grid import listing
 from .text import printable
@@ -49,7 +51,20 @@ def print_catalogue(console: Console) -> None:
     console.print(listing(("template", ""), templates))
     console.print(Text("\nShipped accelerators, for --on", style="bold"))
     console.print(listing(("spec", "template", "PEs", "clock", ""), specs))
-    console.print(Text("\nchiploom dataflows NAME explains one.", style="dim"))
+    console.print(Text("\nShipped FPGAs, for --device", style="bold"))
+    devices = [
+        (
+            entry["name"],
+            *(str(entry["resources"].get(each, 0)) for each in LABELS),
+            si(entry["clock_hz"], "Hz"),
+            entry["title"],
+        )
+        for entry in answer["devices"]
+    ]
+    console.print(listing(("device", *LABELS.values(), "clock", ""), devices))
+    console.print(
+        Text("\nchiploom dataflows NAME explains a template or an accelerator.", style="dim")
+    )
 
 
 def catalogue_json() -> dict[str, Any]:
@@ -68,6 +83,17 @@ def catalogue_json() -> dict[str, Any]:
                 "description": _one_line(spec.description),
             }
             for spec in specs
+        ],
+        "devices": [
+            {
+                "name": device.name,
+                "title": device.title,
+                "part": device.part,
+                "resources": device.resources.to_json(),
+                "clock_hz": device.clock_hz,
+                "source": device.source,
+            }
+            for device in map(load_device, device_names())
         ],
     }
 

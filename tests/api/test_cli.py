@@ -211,6 +211,8 @@ def test_dataflows_lists_and_explains(capsys: Capture) -> None:
     assert {"eyeriss", "nvdla-small", "tpu-v1", "gemmini-16x16"} <= specs
     assert cli.main(["dataflows"]) == 0
     text = capsys.readouterr().out
+    devices = {entry["name"]: entry["resources"]["dsps"] for entry in catalogue["devices"]}
+    assert devices["zu9eg"] == 2520
     for name in templates | specs:
         assert name in text
         assert cli.main(["dataflows", name]) == 0
