@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from .space import Design
 RANDOM = 0.4
 #: Best designs from which the search goes on.
 STARTS = 4
+
+#: Draws, of many attempts each, after which there seems to be no design within the totals.
+GIVE_UP: Final = 20
 
 
 def descend(
@@ -44,10 +48,13 @@ def descend(
         ranked.append((problem.goals.rank(costs), design))
         return design, costs
 
+    beyond = 0  # draws in a row that found no design within the totals
     for _ in range(20 * looks):
-        if looks - left >= share * looks:
+        if looks - left >= share * looks or beyond == GIVE_UP:
             break
-        found = look(sample(problem, random))
+        drawn = sample(problem, random)
+        beyond = 0 if problem.allowed(drawn) else beyond + 1
+        found = look(drawn)
         if found is not None:
             yield found
     for mine, current in sorted(ranked)[:STARTS]:

@@ -127,9 +127,10 @@ class HardwareProblem:
         """The same networks and designs under other goals."""
         other = copy.copy(self)
         other.goals = goals
+        other.__dict__.pop("room", None)
         return other
 
-    @property
+    @cached_property
     def room(self) -> Reals:
         """Of every resource of an FPGA, most that a design may take."""
         return self.space.room(self.goals.resources)
