@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,7 +40,8 @@ def simulate(
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the template."),
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="Find the fastest parameters that fit the device.")
+        bool,
+        typer.Option("--fit", help="Find the fastest parameters that fit; mapped for latency."),
     ] = False,
     limit: Annotated[
         list[str] | None,
@@ -120,13 +121,13 @@ def simulate(
         output.check_file("--trace", trace)
         check_report(report)
         output.check_folder(cache)
-        _check_fit(fit, device, limit)
+        _check_fit(fit, device, limit, objective)
         if dump == "program" and fidelity == "roofline":
             from ..frontend.errors import InputError
 
             raise InputError("--dump program: the roofline has no mapping; leave out --fidelity")
         if design is not None:
-            graphs, accelerator = _design(design, models, on, bits, dim)
+            graphs, accelerator = _design(design, models, on or device, bits, dim)
         else:
             graphs, accelerator = _pair(models, on, device, parameters, dim, bits, strict)
         from ..works import works_of
@@ -134,6 +135,20 @@ def simulate(
         if fit and _is_pipeline(on):
             from .fpga import pipeline
 
+            _expect_none(
+                {
+                    "--report": report,
+                    "--csv": csv,
+                    "--trace": trace,
+                    "--dump": dump,
+                    "--schedule": schedule,
+                    "--latency-bound": latency_bound,
+                    "--frames": frames,
+                    "--period": period,
+                    "--deadline": deadline,
+                    "--priority": priority,
+                }
+            )
             pipeline(graphs, str(device), parameters, limit, json, quiet)
             return
         works = works_of(graphs, frames, period, deadline, priority)
@@ -157,7 +172,7 @@ def simulate(
             result = run(
                 works,
                 accelerator,
-                objective=objective,
+                objective="latency" if fit else objective,
                 fidelity=fidelity,
                 effort=effort,
                 schedule=schedule,
@@ -203,8 +218,22 @@ def _is_pipeline(on: str | None) -> bool:
     return on == TEMPLATE
 
 
-def _check_fit(fit: bool, device: str | None, limit: Sequence[str] | None) -> None:
+def _expect_none(given: Mapping[str, object]) -> None:
+    """Refuse what a pipeline has no answer to."""
     from ..frontend.errors import InputError
+
+    found = [name for name, value in given.items() if value is not None and value != []]
+    if found:
+        raise InputError(
+            f"{', '.join(found)}: a pipeline's answer is its table and --json; leave it out"
+        )
+
+
+def _check_fit(fit: bool, device: str | None, limit: Sequence[str] | None, objective: str) -> None:
+    from ..frontend.errors import InputError
+
+    if fit and objective == "energy":
+        raise InputError("--fit: it finds the fastest design; expected --objective latency")
 
     if fit and device is None:
         raise InputError("--fit: expected --on TEMPLATE and --device DEVICE with it")
@@ -249,8 +278,8 @@ def _design(
 
     if models or on is not None or bits is not None or dims:
         raise InputError(
-            "--design: the study gives networks and accelerator; leave out MODEL, --on, --bits and "
-            "--dim"
+            "--design: the study gives networks and accelerator; leave out MODEL, --on, --device, "
+            "--bits and --dim"
         )
     path, _, number = text.rpartition(":")
     if not path or not number.isdecimal():

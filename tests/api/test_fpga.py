@@ -67,6 +67,9 @@ def test_a_pipeline(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["--on", "systolic-ws", "--device", "zu9eg", "--fit"], "expected `fit`"),
         (["--on", "fpga-tiled", "--device", "zu9eg", "--fit", "--limit", "dsp=1"], "RESOURCE=N"),
         (["--on", "fpga-pipeline", "--device", "zu9eg", "--fit", "--set", "cpf=1"], "`bits` alone"),
+        (["--on", "fpga-pipeline", "--device", "zu9eg", "--fit", "--csv", "x.csv"], "--csv: a"),
+        (["--on", "fpga-tiled", "--device", "zu9eg", "--fit", "--objective", "energy"], "fastest"),
+        (["--design", "s.db:1", "--device", "zu9eg"], "leave out MODEL, --on, --device"),
     ],
 )
 def test_what_is_wrong_is_named(
