@@ -83,6 +83,20 @@ def device_summary(accelerator: Accelerator) -> DeviceSummary | None:
     )
 
 
+def device_notes(accelerator: Accelerator) -> list[str]:
+    """What a reader should know of the device."""
+    device = accelerator.device
+    if device is None:
+        return []
+    notes = [f"static power of {device.part} is not modelled"]
+    if accelerator.clock_hz > device.clock_hz:
+        notes.append(
+            f"{accelerator.clock_hz / 1e6:g} MHz is more than designs reach on {device.name} as a "
+            f"rule ({device.clock_hz / 1e6:g} MHz)"
+        )
+    return notes
+
+
 def _taken(part: Resources) -> dict[str, float]:
     return {name: amount for name, amount in part.to_json().items() if amount}
 

@@ -8,7 +8,7 @@ from typing import Final
 from ..dataflows.accelerator import Accelerator, SubAccelerator
 from ..frontend.graph import LayerGraph
 from .cache import MappingCache
-from .fabric import device_summary, expect_fit
+from .fabric import device_notes, device_summary, expect_fit
 from .mapper import EffortName
 from .result import (
     Fidelity,
@@ -163,8 +163,7 @@ def _spec_summary(accelerator: Accelerator, networks: list[LayerGraph]) -> SpecS
         for sub in accelerator.sub_accelerators
         if (note := _precision_note(sub, networks)) is not None
     ]
-    if accelerator.device is not None:
-        notes.append(f"static power of {accelerator.device.part} is not modelled")
+    notes += device_notes(accelerator)
     return SpecSummary(
         accelerator.name,
         accelerator.clock_hz,

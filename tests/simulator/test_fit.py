@@ -145,6 +145,21 @@ def test_what_does_not_fit_is_named(convolutions: LayerGraph) -> None:
         fit([convolutions], "fpga-tiled", "xc7vx485t", limits={"dsps": 1})
 
 
+@pytest.mark.parametrize(("clock", "code"), [("150 MHz", "more than"), ("600 MHz", "reaches")])
+def test_a_clock_that_is_hardly_or_never_reached(
+    convolutions: LayerGraph, clock: str, code: str
+) -> None:
+    engine = {"name": "e", "template": "fpga-tiled"}
+    data = {"device": "xc7vx485t", "clock": clock, "sub_accelerators": [engine]}
+    accelerator = parse_spec(Document("x", data, {}), "x")
+    if code == "reaches":
+        with pytest.raises(DoesNotFitError, match="its block RAM reaches 543 MHz"):
+            chiploom.simulate(convolutions, accelerator)
+    else:
+        result = chiploom.simulate(convolutions, accelerator, objective="latency")
+        assert any("150 MHz is more than designs reach" in note for note in result.spec.notes)
+
+
 def test_resources_survive_the_file(convolutions: LayerGraph) -> None:
     _, result = fit([convolutions], "fpga-tiled", "xc7vx485t", FIXED, limits={"dsps": 30})
     again = result_from_json(json.loads(result.json_text()))
