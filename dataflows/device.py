@@ -11,7 +11,7 @@ from .document import read_document
 from .errors import SpecError
 from .resources import Device, Resources
 from .schema import DeviceModel
-from .template import find_file, shipped
+from .template import find_file, shipped, state_of
 from .validation import validate
 
 
@@ -28,8 +28,7 @@ def read_device(name: str, base: Path | None = None) -> tuple[Device, dict[str, 
         SpecError: it is not there or cannot be used; the message holds every error.
     """
     path = find_file("devices", name, base)
-    state = path.stat()
-    return _parsed(path, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
+    return _parsed(path, state_of(path))
 
 
 @lru_cache(maxsize=32)

@@ -127,7 +127,9 @@ def _buffer(memory: Memory, stated: MemoryModel) -> Banked:
 
 def _memory(memory: Memory, stated: MemoryModel, banked: Banked, node_nm: float) -> Memory:
     """With the energy of what it is made of."""
-    given = stated.energy is not None or None not in (stated.read_energy, stated.write_energy)
+    own_read = stated.energy if stated.read_energy is None else stated.read_energy
+    own_write = stated.energy if stated.write_energy is None else stated.write_energy
+    given = None not in (own_read, own_write)
     read, write, source = memory.read_energy, memory.write_energy, memory.source
     if not given:
         if banked.kind in ("block RAM", "ultra RAM"):
@@ -136,7 +138,8 @@ def _memory(memory: Memory, stated: MemoryModel, banked: Banked, node_nm: float)
         else:
             bit = register(node_nm)
             read, write, source = bit.read_energy, bit.write_energy, bit.source
-        read, write = read * MEMORY_RATIO, write * MEMORY_RATIO
+        read = read * MEMORY_RATIO if own_read is None else own_read
+        write = write * MEMORY_RATIO if own_write is None else own_write
     return replace(
         memory,
         read_energy=read,

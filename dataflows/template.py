@@ -128,8 +128,13 @@ def load_template(name: str, base: Path | None = None) -> Template:
         SpecError: it is not there or cannot be used; the message holds every error.
     """
     path = find_file("templates", name, base)
+    return _parsed(path, state_of(path))
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """What tells whether a file is still the one that was read."""
     state = path.stat()
-    return _parsed(path, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
+    return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
 
 
 # Whoever tries many parameters of a template reads it once.

@@ -20,7 +20,7 @@ from ..dataflows.accelerator import Accelerator
 from ..dataflows.document import Document
 from ..dataflows.errors import SpecError
 from ..dataflows.spec import parse_spec
-from ..dataflows.template import Template, load_template
+from ..dataflows.template import load_template
 from ..frontend.errors import InputError
 from ..frontend.graph import ComputeLayer, LayerGraph
 from .bounds import roofline
@@ -86,7 +86,7 @@ def fit(
         NoMappingError: a layer has no mapping.
     """
     search = _Fit(
-        load_template(template),
+        template,
         device,
         graphs,
         dict(given or {}),
@@ -100,7 +100,7 @@ def fit(
 class _Fit:
     def __init__(
         self,
-        template: Template,
+        template: str,
         device: str,
         graphs: Sequence[LayerGraph],
         given: Values,
@@ -109,13 +109,14 @@ class _Fit:
         limits: Mapping[str, float],
     ) -> None:
         self.limits = limits
-        self.template, self.device, self.graphs, self.given = template, device, graphs, given
+        self.name, self.device, self.graphs, self.given = template, device, graphs, given
+        self.template = load_template(template)
         self.effort: EffortName = effort
         self.cache = cache
-        free = {name: one for name, one in template.fit.items() if name not in given}
-        if not template.fit:
+        free = {name: one for name, one in self.template.fit.items() if name not in given}
+        if not self.template.fit:
             raise InputError(
-                f"template {template.name}: expected `fit` with the parameters to choose, found "
+                f"template {template}: expected `fit` with the parameters to choose, found "
                 "none; add it, or give parameters with --set and leave out --fit"
             )
         self.axes = {name: one.unrolls for name, one in free.items() if one.unrolls is not None}
@@ -123,7 +124,7 @@ class _Fit:
         self.rest = {name: one.values for name, one in free.items() if one.values}
 
     def design(self, values: Mapping[str, Any]) -> Accelerator:
-        return on_device(self.template.name, self.device, {**self.given, **values})
+        return on_device(self.name, self.device, {**self.given, **values})
 
     def fits(self, values: Mapping[str, Any]) -> bool:
         try:
@@ -161,9 +162,7 @@ class _Fit:
                     progress(simulated, len(arrays) - place, best[0])
         if best is None:
             expect_fit(self.design(self.smallest()))
-            raise DoesNotFitError(
-                f"{self.template.name} on {self.device}: nothing fits within the limits"
-            )
+            raise DoesNotFitError(f"{self.name} on {self.device}: nothing fits within the limits")
         cycles, accelerator, result, values = best
         bound = int(min(lowest, cycles))
         summary = FitSummary(

@@ -122,6 +122,15 @@ def test_energy_is_that_of_an_asic_of_the_node_times_a_ratio() -> None:
     assert built.dram == asic.dram
 
 
+def test_an_energy_that_the_spec_gives_stays() -> None:
+    engine = {"name": "engine", "template": "fpga-tiled",
+              "memories": {"inputs": {"read_energy": "1 pJ/bit"}}}  # fmt: skip
+    plain = parse_spec(spec(), "plain").sub_accelerators[0].memories[1]
+    own = parse_spec(spec(sub_accelerators=[engine]), "own").sub_accelerators[0].memories[1]
+    assert own.read_energy == 1
+    assert own.write_energy == plain.write_energy
+
+
 def test_a_device_leaves_the_rest_to_the_spec() -> None:
     own = parse_spec(spec(clock="200 MHz", dram={"bandwidth": "1 GB/s"}), "own")
     assert own.clock_hz == 200e6

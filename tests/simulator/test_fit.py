@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ import chiploom
 from chiploom.dataflows.accelerator import Accelerator
 from chiploom.dataflows.document import Document
 from chiploom.dataflows.spec import parse_spec
+from chiploom.dataflows.template import find_file
 from chiploom.frontend.graph import ComputeLayer, LayerGraph
 from chiploom.simulator.cache import MappingCache
 from chiploom.simulator.errors import DoesNotFitError
@@ -97,6 +99,15 @@ def test_no_design_that_fits_is_faster(convolutions: LayerGraph) -> None:
             least = min(least, result.cycles)
             assert bound(convolutions, accelerator) <= result.cycles
     assert found.cycles == least
+
+
+def test_a_template_of_ones_own_is_fitted(convolutions: LayerGraph, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_bytes(find_file("templates", "fpga-tiled").read_bytes())
+    limits = {"dsps": 30.0}
+    _, shipped = fit([convolutions], "fpga-tiled", "xc7vx485t", FIXED, limits=limits)
+    _, found = fit([convolutions], str(own), "xc7vx485t", FIXED, limits=limits)
+    assert found.fit == shipped.fit
 
 
 def test_modes_are_fitted_too(convolutions: LayerGraph) -> None:
