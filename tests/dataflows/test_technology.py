@@ -345,7 +345,9 @@ def test_shipped_sram_figures_equal_the_reference() -> None:
 def test_shipped_components_equal_the_reference() -> None:
     rows = shared("components.csv")
     theirs = {row["component"]: row for row in rows if row["energy_pj_per_bit"]}
-    assert dram_types() == {name: float(row["energy_pj_per_bit"]) for name, row in theirs.items()}
+    known = {name: float(row["energy_pj_per_bit"]) for name, row in theirs.items()}
+    # theirs has no DDR4: DDR3 scaled by the square of the supplies, 1.2 V over 1.5 V
+    assert dram_types() == known | {"DDR4": pytest.approx(known["DDR3"] * (1.2 / 1.5) ** 2)}
     registers = [row for row in rows if row["component"] == "Register"]
     for row in registers:
         found = register(float(row["node_nm"])).read_energy * 16
