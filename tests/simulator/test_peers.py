@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def peers() -> ModuleType:
     """The script that makes the tables of `docs/validation.md`."""
-    path = REPOSITORY / "benchmarks" / "peers.py"
+    path = REPOSITORY / "benchmarks" / "peers" / "recorded.py"
     spec = importlib.util.spec_from_file_location("chiploom_benchmarks_peers", path)
     assert spec is not None
     assert spec.loader is not None

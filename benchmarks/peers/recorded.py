@@ -1,6 +1,6 @@
 """chiploom's best mappings beside those of Timeloop and ZigZag, on their hardware and layers.
 
-    python benchmarks/peers.py [timeloop|zigzag] [--effort normal]
+    python benchmarks/peers/recorded.py [timeloop|zigzag] [--effort normal]
 
 Reads the peers' figures from the folder CHIPLOOM_SHARED (default ../shared, beside the
 repository) and prints Markdown tables; `docs/validation.md` explains them. Time is that of the
@@ -34,7 +34,7 @@ HERE: Final = Path(__file__).resolve().parent
 
 
 def references() -> Path:
-    return Path(os.environ.get("CHIPLOOM_SHARED", HERE.parents[1] / "shared")) / "references"
+    return Path(os.environ.get("CHIPLOOM_SHARED", HERE.parents[2] / "shared")) / "references"
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -99,7 +99,7 @@ class TimeloopRow:
 
 
 def timeloop_machine(machine: str) -> SubAccelerator:
-    return load_spec(str(HERE / "data" / TIMELOOP_MACHINES[machine])).sub_accelerators[0]
+    return load_spec(str(HERE.parent / "data" / TIMELOOP_MACHINES[machine])).sub_accelerators[0]
 
 
 def timeloop_problem(machine: str, layer: str) -> Problem:

@@ -1,6 +1,6 @@
 """How long the report of a large result, or of a large study, takes to write and to open.
 
-    python benchmarks/reports.py [--layers N] [--designs N] [--repeats N]
+    python benchmarks/reporting.py [--layers N] [--designs N] [--repeats N]
 
 Needs Chromium and ChromeDriver for what opens. Goals: at most 10 s to write, 3 s until the first
 figure is drawn, and 7 MiB.
