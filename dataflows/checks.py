@@ -44,11 +44,23 @@ def check(architecture: Architecture, chip: Chip) -> Iterator[Problem]:
             f"expected a divisor of the {architecture.vector.lanes} lanes, "
             f"found {architecture.vector.pixels}",
         )
+    if chip.device is None:
+        yield from _fpga_memories(architecture)
     yield from _derivations(architecture, chip)
     yield from check_modes(architecture)
     skew = architecture.skew
     if skew.per == "fold" and not any(skew.operand in m.operands for m in architecture.memories):
         yield ("skew", "operand"), f"expected an operand that a memory holds, found {skew.operand}"
+
+
+def _fpga_memories(architecture: Architecture) -> Iterator[Problem]:
+    for n, memory in enumerate(architecture.memories):
+        if memory.type in ("bram", "uram"):
+            yield (
+                ("memories", n, "type"),
+                f"expected `sram`, `registers` or `auto`, found `{memory.type}`, which only an "
+                "FPGA has; add a `device` to the spec, or let `auto` choose",
+            )
 
 
 def _derivations(architecture: Architecture, chip: Chip) -> Iterator[Problem]:

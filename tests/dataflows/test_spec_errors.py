@@ -157,6 +157,9 @@ MEM = (*SUB, "memories")
         ({(*SUB, "mac"): {"type": "bfloat"}},
          "precision.W: expected at least 10 bit of a `bfloat` (sign, 8 bits of exponent and a "
          "fraction), found 8 bit; `float` has narrower ones"),
+        ({(*MEM, 1, "type"): "uram"},
+         "memories[1].type: expected `sram`, `registers` or `auto`, found `uram`, which only an "
+         "FPGA has"),
         ({(*SUB, "mac"): {"derive": "tables"}},
          "mac.derive: expected 'aladdin', 'horowitz' or 'hwcomponents', found 'tables'"),
         ({("technology",): REMOVE, (*MEM, 1, "derive"): "tables"},
