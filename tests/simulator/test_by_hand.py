@@ -96,8 +96,8 @@ def convolution(*fused: FusedWork) -> ComputeLayer:
 
 
 def test_a_loop_nest_with_everything_on_chip(accelerator: Accelerator) -> None:
-    """2,304 cycles of compute; before it all of W comes in (512 / 32 = 16 cycles) and the 8 channels
-    of the first pixel (64 / 32 = 2), after it the last output leaves (8 / 32)."""
+    """2,304 cycles of compute; before it all of W comes in (512 / 32 = 16 cycles) and the 8
+    channels of the first pixel (64 / 32 = 2), after it the last output leaves (8 / 32)."""
     found = alone(accelerator, convolution())
     energy = found.energy_by_component
     assert energy["mac"] == 2304 * 7
