@@ -38,8 +38,15 @@ def check_file(option: str, target: Path | None) -> None:
         raise InputError(f"{option} {target}: expected a file, found a directory")
     if not target.parent.is_dir():
         raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise InputError(f"{option} {target}: no permission to write there")
+    real = Path(os.path.realpath(target))  # a file is replaced, which its folder must allow
+    places = [place for place in (real, real.parent) if place.exists()]
+    if real.exists() and not real.is_file():  # a pipe, a device
+        places = [real]
+    for place in places:
+        if not os.access(place, os.W_OK):
+            raise InputError(
+                f"{option} {target}: no permission to write to {place}; name another file"
+            )
 
 
 def check_folder(folder: Path | None) -> None:
@@ -83,6 +90,19 @@ def json_text(document: dict[str, Any]) -> str:
     from json import dumps
 
     return dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def open_streams() -> None:
+    """Give standard streams that were closed (`>&-`) a place, before a file gets their numbers:
+    what is then printed has no reader, as in a broken pipe, and messages go nowhere."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        sys.stdout = open(writer, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def console() -> Console:

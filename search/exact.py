@@ -17,9 +17,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +28,6 @@ from ..frontend.errors import InputError
 from ..frontend.graph import ComputeLayer, Layer, LayerGraph
 from .context import Context, Networks, Task
 from .designs import EvaluatedDesign
-from .engines import begin_worker, worker_context
 from .evaluators import Evaluator, PredictorEvaluator, TableEvaluator
 from .goals import Goals, Metric
 from .hardware.exact import Answer, ExactHardware, closest
@@ -41,6 +38,7 @@ from .study import Study
 from .study_accuracy import WholeSpaceEvaluator
 from .study_file import NetworkStudy
 from .verify import check
+from .workers import Workers, worker_context
 
 Reals = npt.NDArray[np.float64]
 
@@ -499,16 +497,11 @@ class ExactStudy:
                             wanted.append(_Job(place, key, layer.name, chip, number, group))
         if not wanted:
             return
-        file = self.study.file
-        with ProcessPoolExecutor(
-            self.workers,
-            mp_context=get_context("spawn"),
-            initializer=begin_worker,
-            initargs=(file.text, str(file.path), file.base, self.folder),
-        ) as pool:
-            for done, _ in enumerate(pool.map(_cost_layer, wanted, chunksize=4), start=1):
+        with Workers(self.study.file, self.folder, self.workers) as workers:
+            for done, _ in enumerate(workers.map(_cost_layer, wanted), start=1):
                 if done % 8 == 0 or done == len(wanted):
                     self.say(f"costs of layers: {done} of {len(wanted)}")
+            self.notes += workers.notes
 
 
 @dataclass(frozen=True, slots=True)
