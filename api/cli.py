@@ -20,6 +20,7 @@ from .commands.report import report_command
 from .commands.search import search
 from .commands.signals import stopping
 from .commands.simulate import simulate
+from .commands.streams import prepare_streams
 from .commands.validate import validate
 
 app = typer.Typer(
@@ -58,10 +59,7 @@ for _name, _command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: the process's) and return its exit code."""
-    output.open_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name from a network may not fit the locale
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     with stopping() as stopped:
         code = _run(arguments)
     # Told to end, a command ends as by Ctrl-C, with its results: the code alone says which it was.

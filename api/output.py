@@ -92,19 +92,6 @@ def json_text(document: dict[str, Any]) -> str:
     return dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def open_streams() -> None:
-    """Give standard streams that were closed (`>&-`) a place, before a file gets their numbers:
-    what is then printed has no reader, as in a broken pipe, and messages go nowhere."""
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull)  # noqa: SIM115
-    if sys.stdout is None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        sys.stdout = open(writer, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-
-
 def console() -> Console:
     """Standard output. What is not a terminal gets room for every column."""
     from rich.console import Console

@@ -427,7 +427,7 @@ def _expect_trials(place: Path) -> None:
             f"{place}: expected the trials of a study beside its designs, found no file; put a "
             "copy there, or begin anew with another --db"
         )
-    with closing(sqlite3.connect(place)) as opened, _reported(str(place)):
+    with _reported(str(place)), closing(sqlite3.connect(place)) as opened:
         tables = "SELECT count(*) FROM sqlite_master WHERE name = 'trials'"
         if not opened.execute(tables).fetchone()[0]:
             raise InputError(
