@@ -18,6 +18,8 @@ from .places import designs_file
 
 #: Ending of the file, after the name of the designs.
 LOCK: Final = ".running"
+#: That others may remove or make the file before it is held.
+ATTEMPTS: Final = 100
 
 
 @contextmanager
@@ -47,12 +49,16 @@ def only_run(path: str, designs: str | os.PathLike[str] | None = None) -> Iterat
 def _held(file: Path, path: str) -> sqlite3.Connection:
     """A connection that holds the file. Who ends removes it, and another process may have opened it
     just before: what is held must still be there, under its name."""
-    while True:
+    why: object = "others make and remove it"
+    for _ in range(ATTEMPTS):
         before = _inode(file)
         # SQLite makes the file: one that is opened and closed beside it would lose its locks.
         connection = sqlite3.connect(file, timeout=0, isolation_level=None)
         try:
             connection.execute("BEGIN EXCLUSIVE")
+            if before is not None and _inode(file) == before:
+                return connection
+            connection.close()
         except sqlite3.Error as error:
             connection.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
@@ -60,13 +66,11 @@ def _held(file: Path, path: str) -> sqlite3.Connection:
                     f"{path}: another run of this study is under way; wait for it or stop it, or "
                     "begin another study with --db"
                 ) from None
-            raise InputError(
-                f"{file}: cannot be locked: {error}; a run needs a folder that it may write to, "
-                "name one with --db"
-            ) from None
-        if before is not None and _inode(file) == before:
-            return connection
-        connection.close()
+            why = error  # that it was just removed, perhaps
+    raise InputError(
+        f"{file}: cannot be locked: {why}; a run needs a folder that it may write to, name one "
+        "with --db"
+    )
 
 
 def _inode(file: Path) -> int | None:
