@@ -52,15 +52,12 @@ def _held(file: Path, path: str) -> sqlite3.Connection:
     why: object = "others make and remove it"
     for _ in range(ATTEMPTS):
         before = _inode(file)
-        # SQLite makes the file: one that is opened and closed beside it would lose its locks.
-        connection = sqlite3.connect(file, timeout=0, isolation_level=None)
         try:
-            connection.execute("BEGIN EXCLUSIVE")
+            connection = _locked(file)
             if before is not None and _inode(file) == before:
                 return connection
             connection.close()
         except sqlite3.Error as error:
-            connection.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise InputError(
                     f"{path}: another run of this study is under way; wait for it or stop it, or "
@@ -71,6 +68,17 @@ def _held(file: Path, path: str) -> sqlite3.Connection:
         f"{file}: cannot be locked: {why}; a run needs a folder that it may write to, name one "
         "with --db"
     )
+
+
+def _locked(file: Path) -> sqlite3.Connection:
+    """SQLite makes the file: one that is opened and closed beside it would lose its locks."""
+    connection = sqlite3.connect(file, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _inode(file: Path) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -103,3 +104,32 @@ def alive(process: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+BATCH = """
+import contextlib, io, json, sys
+from chiploom.cli import main
+said = []
+for given in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(given)
+    said.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(said))
+"""
+
+
+def batch(
+    *commands: list[object], preexec_fn: Callable[[], None] | None = None, **options: Any
+) -> list[tuple[int, str, str]]:
+    """Exit code, output and messages of several commands, one after the other in one process."""
+    given = json.dumps([[str(part) for part in command] for command in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", BATCH, given],
+        capture_output=True,
+        text=True,
+        preexec_fn=preexec_fn,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return [tuple(said) for said in json.loads(done.stdout)]
