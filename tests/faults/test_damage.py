@@ -81,7 +81,9 @@ def test_a_damaged_study_is_one_message(
     assert not target.exists()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(n, marks=pytest.mark.slow) for n in range(6, 80))]
+)
 def test_noise_anywhere_is_a_message_or_changes_nothing(
     seed: int, study: Path, tables: Path, tmp_path: Path, capsys: Capture
 ) -> None:
