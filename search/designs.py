@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ..frontend.errors import InputError
-from ..simulator.databases import log_ahead, marks
+from ..simulator.databases import is_damage, log_ahead, marks
+from .places import damaged
 
 #: "chds", and the layout's number: what tells our files, and those we can read.
 APPLICATION: Final = 0x63686473
@@ -288,6 +289,17 @@ class DesignStore:
             row = found.fetchone()
         return None if row is None else str(row[0])
 
+    def expect_whole(self) -> None:
+        """Refuse texts that are not what was kept: SQLite's own check does not see that.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        with self._reported():
+            for digest, text in self._connection.execute("SELECT digest, text FROM texts"):
+                if not isinstance(text, str) or _digest(text) != digest:
+                    raise damaged(self.path, "a text differs from its checksum")
+
     # -- the file ----------------------------------------------------------------------------
     def _open(self) -> sqlite3.Connection:
         try:
@@ -351,7 +363,10 @@ class DesignStore:
             yield
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            foreign = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
+            if is_damage(error) and not foreign:
+                raise damaged(self.path, error) from error
             raise InputError(
                 f"{self.path}: expected a design store that can be read and written, found: "
                 f"{error}; see to its folder, permissions and free space, or name another file"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..frontend.errors import InputError
+from ..simulator.databases import FAULTS
 
 #: Ending of the file of designs, beside that of the trials.
 DESIGNS: Final = ".designs.db"
@@ -53,7 +54,7 @@ def expect_whole(place: Path) -> None:
             wrong = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError:  # no permission, or in use: whoever opens it says so
         return
-    except sqlite3.DatabaseError as error:
+    except FAULTS as error:
         wrong = str(error)
     if wrong != "ok":
         raise damaged(place, wrong)

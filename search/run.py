@@ -217,7 +217,7 @@ class _Runner:
             search.unreachable,
             search.infeasible,
             search.proven and ending.reached,
-            (*ending.notes, *search.notes),
+            (*ending.notes, *dict.fromkeys((*search.notes, *self.study.context.remarks()))),
         )
 
     def _ended(self, interrupted: bool, notes: Sequence[str] = ()) -> Ending:

@@ -323,6 +323,7 @@ def open_study(
         )
     store = DesignStore(file)
     try:
+        store.expect_whole()
         stored = store.meta("study")
         if stored is None:
             raise InputError(

@@ -6,6 +6,9 @@ import sqlite3
 import time
 from typing import Final
 
+#: What the use of a file raises. (Where a damaged file's text is part of SQLite's message, Python
+#: fails to read that.)
+FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)
 #: Seconds between two attempts, where SQLite does not wait by itself.
 PAUSE: Final = 0.01
 
@@ -44,5 +47,7 @@ def log_ahead(connection: sqlite3.Connection, patience: float) -> None:
 def is_damage(error: BaseException) -> bool:
     """Whether SQLite says that a file is damaged or no database, and not that it is in use, cannot
     be reached, or finds no room."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

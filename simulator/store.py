@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from .databases import is_damage, log_ahead, marks
+from .databases import FAULTS, is_damage, log_ahead, marks
 
 FILE: Final = "mappings.sqlite"
 #: Ending of a damaged file that was set aside, in place of one set aside before.
@@ -73,7 +73,7 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = self._open()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *FAULTS) as error:
             if is_damage(error):
                 self._renew(error)
             else:
@@ -114,7 +114,7 @@ class Store:
                 if file.exists():
                     file.replace(aside.with_name(aside.name + ending))
             self._connection = self._open()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *FAULTS) as error:
             self._note(
                 f"cache {self._file.parent}: not used: {why}; nor can it be renewed: {error}"
             )
@@ -136,7 +136,7 @@ class Store:
         connection = self._connect(f"{self._file.absolute().as_uri()}?mode=ro&immutable=1")
         try:
             self._is_ours(connection)
-        except sqlite3.Error as error:
+        except FAULTS as error:
             self._note(f"cache {self._file.parent}: not used: {error}")
             connection.close()
             return
@@ -171,7 +171,7 @@ class Store:
                 row = self._connection.execute(
                     "SELECT answer, checksum, used FROM answers WHERE key = ?", (key,)
                 ).fetchone()
-            except sqlite3.Error as error:
+            except FAULTS as error:
                 self._give_up(error)
                 return None
             if row is None:
@@ -232,7 +232,7 @@ class Store:
             if evicted:
                 connection.execute("PRAGMA incremental_vacuum").fetchall()
                 connection.execute("PRAGMA wal_checkpoint").fetchall()  # shrinks the file
-        except sqlite3.Error as error:
+        except FAULTS as error:
             self._give_up(error)
         self._pending.clear()
         self._asked.clear()
@@ -255,11 +255,11 @@ class Store:
         )
         return True
 
-    def _give_up(self, error: sqlite3.Error) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Go on without the store, or, where it is damaged, with a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*FAULTS):
                 connection.close()
         if is_damage(error) and self._writable and not self._set_aside:
             self._renew(error)
