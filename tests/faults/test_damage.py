@@ -82,7 +82,7 @@ def test_a_damaged_study_is_one_message(
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(n, marks=pytest.mark.slow) for n in range(6, 80))]
+    "seed", [*range(6), *(pytest.param(n, marks=pytest.mark.slow) for n in range(6, 200))]
 )
 def test_noise_anywhere_is_a_message_or_changes_nothing(
     seed: int, study: Path, tables: Path, tmp_path: Path, capsys: Capture

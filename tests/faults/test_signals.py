@@ -46,7 +46,11 @@ def ask(process: subprocess.Popen[str], number: signal.Signals) -> None:
 # -- searches ------------------------------------------------------------------------------------
 @linux
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGHUP)),
+    ],
 )
 def test_a_search_on_workers_ends_with_its_results(
     number: signal.Signals, tmp_path: Path, tables: Path

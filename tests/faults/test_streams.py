@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -96,10 +97,14 @@ def test_signs_that_an_encoding_lacks(
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals on this system")
 def test_a_terminal_that_knows_no_colours() -> None:
     shown = {}
-    for term in ("xterm-256color", "dumb"):
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    for name, more in {
+        "colours": {"TERM": "xterm-256color"},
+        "none": {"TERM": "xterm-256color", "NO_COLOR": "1"},
+        "dumb": {"TERM": "dumb"},
+    }.items():
         ours, theirs = os.openpty()
-        env = {**os.environ, "TERM": term, "COLUMNS": "100"}
-        env.pop("NO_COLOR", None)
+        env = {**plain, "COLUMNS": "100", **more}
         process = commands.start("inspect", "resnet9", stdout=theirs, env=env)
         os.close(theirs)
         content = b""
@@ -111,7 +116,8 @@ def test_a_terminal_that_knows_no_colours() -> None:
         os.close(ours)
         _, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (0, "")
-        shown[term] = content
-    assert b"\x1b" in shown["xterm-256color"]
+        shown[name] = content
+    assert b"\x1b" in shown["colours"]
+    assert not re.search(rb"\x1b\[[0-9;]*[349][0-9]", shown["none"])
     assert b"\x1b" not in shown["dumb"]
     assert b"resnet9" in shown["dumb"]
