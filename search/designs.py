@@ -400,7 +400,10 @@ class DesignStore:
     ) -> list[EvaluatedDesign]:
         with self._reported():
             rows = self._connection.execute(statement, given).fetchall()
-        return [_design(row) for row in rows]
+        try:
+            return [_design(row) for row in rows]
+        except (ValueError, TypeError) as error:  # no number that was ever kept
+            raise damaged(self.path, error) from error
 
     def _missing(self, number: int) -> InputError:
         held = self.count()

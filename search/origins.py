@@ -39,7 +39,8 @@ def origins(study: Study) -> tuple[Origin, ...]:
     """
     kept = study.store.meta(_KEY)
     if kept is not None:
-        return tuple(Origin(**one) for one in json.loads(kept))
+        with suppress(ValueError, TypeError):  # damaged: told anew
+            return tuple(Origin(**one) for one in json.loads(kept))
     found, complete = [], True
     for network in study.file.networks:
         if network.source is None:

@@ -80,7 +80,10 @@ class Study:
     def __init__(self, file: StudyFile, path: str, store: DesignStore, trials: optuna.Study):
         self.file, self.path, self.store, self.trials = file, path, store, trials
         self.context = Context(file, None)
-        self.begun = float(store.meta("seconds") or 0.0)
+        try:
+            self.begun = float(store.meta("seconds") or 0.0)
+        except ValueError as error:
+            raise damaged(store.path, error) from error
         self.ending: Ending | None = None
         self._start: float | None = None
 
@@ -102,12 +105,12 @@ class Study:
     # -- trials ------------------------------------------------------------------------------
     def told(self) -> list[FrozenTrial]:
         """Trials whose outcomes are known, in their order."""
-        with _reported(self.path):
+        with _read(self.path):
             return self.trials.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     def notes(self, trial: FrozenTrial) -> dict[str, Any]:
         """What is known of a trial, as `tell` kept it."""
-        with _reported(self.path):
+        with _read(self.path):
             found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
         return found
 
@@ -451,7 +454,15 @@ def _reported(path: str) -> Iterator[None]:
             f"{path}: the trials cannot be read and written: {_cause(error)}; see to its folder, "
             "permissions and free space. What was told is kept, and --resume goes on with it"
         ) from error
-    except (ValueError, KeyError) as error:  # a text that is none of ours
+
+
+@contextmanager
+def _read(path: str) -> Iterator[None]:
+    """The same of what is only read, where Optuna also fails on what nobody has written."""
+    try:
+        with _reported(path):
+            yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise damaged(path, error) from error
 
 
