@@ -18,7 +18,9 @@ from .commands.inspect import inspect
 from .commands.library import dataflows
 from .commands.report import report_command
 from .commands.search import search
+from .commands.signals import stopping
 from .commands.simulate import simulate
+from .commands.streams import prepare_streams
 from .commands.validate import validate
 
 app = typer.Typer(
@@ -57,9 +59,15 @@ for _name, _command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: the process's) and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name from a network may not fit the locale
-            stream.reconfigure(errors="replace")
+    prepare_streams()
+    with stopping() as stopped:
+        code = _run(arguments)
+    # Told to end, a command ends as by Ctrl-C, with its results: the code alone says which it was.
+    return 128 + stopped[0] if stopped and code == INTERRUPTED else code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The exit code."""
     try:
         args = None if arguments is None else list(arguments)
         code = app(args, prog_name="chiploom", standalone_mode=False) or 0

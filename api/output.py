@@ -38,8 +38,15 @@ def check_file(option: str, target: Path | None) -> None:
         raise InputError(f"{option} {target}: expected a file, found a directory")
     if not target.parent.is_dir():
         raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise InputError(f"{option} {target}: no permission to write there")
+    real = Path(os.path.realpath(target))  # a file is replaced, which its folder must allow
+    places = [place for place in (real, real.parent) if place.exists()]
+    if real.exists() and not real.is_file():  # a pipe, a device
+        places = [real]
+    for place in places:
+        if not os.access(place, os.W_OK):
+            raise InputError(
+                f"{option} {target}: no permission to write to {place}; name another file"
+            )
 
 
 def check_folder(folder: Path | None) -> None:

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from chiploom.search.candidates import candidates
 from chiploom.search.context import Context
-from chiploom.search.exact import candidates
 from chiploom.search.goals import METRICS, Goals
 from chiploom.search.hardware.descent import sample
 from chiploom.search.hardware.exact import ExactHardware, minimising

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ..frontend.errors import InputError
@@ -159,7 +160,12 @@ def write_pictures(document: Document, folder: Path) -> list[Path]:
                 paths.append(folder / f"{page.key}-{block.key}.png")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        plotly.io.write_images(figures, [os.fspath(path) for path in paths], width=1100, scale=2)
+        # Beside the folder's files at first: each of them is there whole, or as it was.
+        with TemporaryDirectory(dir=folder, prefix=".") as drawing:
+            drawn_to = [os.path.join(drawing, path.name) for path in paths]
+            plotly.io.write_images(figures, drawn_to, width=1100, scale=2)
+            for made, path in zip(drawn_to, paths, strict=True):
+                os.replace(made, path)
     except OSError as error:
         raise InputError(f"--png {folder}: cannot be written: {error.strerror or error}") from None
     except RuntimeError as error:

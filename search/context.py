@@ -72,6 +72,7 @@ class Outcome:
             proven. gap: how far the best may be from the best, relatively.
         note: why there are no designs.
         seconds: of work.
+        remarks: what the user should know of the process that did it.
     """
 
     task: Task
@@ -84,6 +85,7 @@ class Outcome:
     gap: float = 0.0
     note: str = ""
     seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
 
     @property
     def design(self) -> Design | None:
@@ -209,7 +211,13 @@ class Context:
             gap,
             note,
             time.perf_counter() - begun,
+            self.remarks(),
         )
+
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know: why the folder of cost tables is not used, say."""
+        found = [table.notes for tables in self._tables.values() for table in tables]
+        return tuple(dict.fromkeys(note for notes in found for note in notes))
 
     def _look(self, task: Task) -> Iterator[tuple[Design, Costs]]:
         if task.hardware == "given":

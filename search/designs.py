@@ -18,8 +18,7 @@ import json
 import math
 import os
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -27,6 +26,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ..frontend.errors import InputError
+from ..simulator.databases import is_damage, log_ahead, marks
+from .places import damaged
 
 #: "chds", and the layout's number: what tells our files, and those we can read.
 APPLICATION: Final = 0x63686473
@@ -276,10 +277,10 @@ class DesignStore:
             return int(self._connection.execute("SELECT count(*) FROM designs").fetchone()[0])
 
     # -- further texts -----------------------------------------------------------------------
-    def put_meta(self, key: str, value: str) -> None:
-        """Keep a text about the whole study, in place of the one there."""
+    def put_meta(self, texts: Mapping[str, str]) -> None:
+        """Keep texts about the whole study by their keys, in place of those there, all at once."""
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", texts.items())
 
     def meta(self, key: str) -> str | None:
         """A text about the whole study."""
@@ -288,9 +289,38 @@ class DesignStore:
             row = found.fetchone()
         return None if row is None else str(row[0])
 
+    def expect_whole(self) -> None:
+        """Refuse texts that are not what was kept: SQLite's own check does not see that.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        with self._reported():
+            for digest, text in self._connection.execute("SELECT digest, text FROM texts"):
+                if not isinstance(text, str) or _digest(text) != digest:
+                    raise damaged(self.path, "a text differs from its checksum")
+
     # -- the file ----------------------------------------------------------------------------
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        try:
+            return self._opened(str(self.path), uri=False)
+        except sqlite3.OperationalError:
+            writable = all(os.access(place, os.W_OK) for place in (self.path, self.path.parent))
+            if writable or not self.path.is_file():
+                raise
+        # Beside a file in write-ahead mode SQLite wants to write, unless it is told that nobody
+        # else does. What another process has not yet moved into the file is left out; no run that
+        # has ended leaves any.
+        ahead = self.path.with_name(self.path.name + "-wal")
+        if ahead.exists() and ahead.stat().st_size:
+            raise InputError(
+                f"{self.path}: no permission to write there, which reading the designs in {ahead} "
+                "needs; copy both to a folder of yours"
+            )
+        return self._opened(f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+    def _opened(self, name: str, *, uri: bool) -> sqlite3.Connection:
+        connection = sqlite3.connect(name, uri=uri, timeout=PATIENCE, isolation_level=None)
         try:
             connection.execute("BEGIN")  # all that tells whose file it is, at one moment
             ours = self._is_ours(connection)
@@ -305,15 +335,7 @@ class DesignStore:
 
     def _make(self, connection: sqlite3.Connection) -> None:
         """Make the tables, unless another process is faster."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:  # for this, SQLite does not wait by itself
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
+        log_ahead(connection, PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         if not self._is_ours(connection):
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -324,14 +346,7 @@ class DesignStore:
 
     def _is_ours(self, connection: sqlite3.Connection) -> bool:
         """Whether the file is a design store; False where it is new."""
-        application, layout, tables = (
-            connection.execute(statement).fetchone()[0]
-            for statement in (
-                "PRAGMA application_id",
-                "PRAGMA user_version",
-                "SELECT count(*) FROM sqlite_master",
-            )
-        )
+        application, layout, tables = marks(connection)
         if (application, layout) == (APPLICATION, LAYOUT):
             return True
         if not (application or layout or tables):
@@ -348,7 +363,10 @@ class DesignStore:
             yield
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            foreign = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
+            if is_damage(error) and not foreign:
+                raise damaged(self.path, error) from error
             raise InputError(
                 f"{self.path}: expected a design store that can be read and written, found: "
                 f"{error}; see to its folder, permissions and free space, or name another file"
@@ -382,7 +400,10 @@ class DesignStore:
     ) -> list[EvaluatedDesign]:
         with self._reported():
             rows = self._connection.execute(statement, given).fetchall()
-        return [_design(row) for row in rows]
+        try:
+            return [_design(row) for row in rows]
+        except (ValueError, TypeError) as error:  # no number that was ever kept
+            raise damaged(self.path, error) from error
 
     def _missing(self, number: int) -> InputError:
         held = self.count()

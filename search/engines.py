@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..frontend.errors import InputError
 from .context import Context, Outcome, Task
 from .study_file import StudyFile, parse_study
+from .workers import Workers, worker_context
 
 
 class Engine(ABC):
@@ -25,14 +21,19 @@ class Engine(ABC):
     def outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """What becomes of each task."""
 
-    def close(self) -> None:  # noqa: B027
-        """Let go of processes and machines."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return ()
+
+    def close(self, *, at_once: bool = False) -> None:  # noqa: B027
+        """Let go of processes and machines; `at_once`: also of what they are at."""
 
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(at_once=kind is not None)
 
 
 class Here(Engine):
@@ -50,44 +51,17 @@ class Processes(Engine):
     through a folder."""
 
     def __init__(self, study: StudyFile, folder: Path, workers: int) -> None:
-        self._pool = ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=begin_worker,
-            initargs=(study.text, str(study.path), study.base, folder),
-        )
+        self._workers = Workers(study, folder, workers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._workers.notes
 
     def outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        return self._pool.map(_evaluate, tasks)
+        return self._workers.map(_evaluate, tasks)
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-_context: Context | None = None
-
-
-def begin_worker(text: str, file: str, base: Path, folder: Path) -> None:
-    """Make this process's context. One thread each: the processes share the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends the search
-    threading.Thread(target=_follow, daemon=True).start()
-    os.environ["NUMBA_NUM_THREADS"] = "1"
-    global _context
-    _context = Context(parse_study(text, file, base), folder)
-
-
-def _follow() -> None:
-    """End with the main process, however that ends."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def worker_context() -> Context:
-    """This process's context."""
-    assert _context is not None
-    return _context
+    def close(self, *, at_once: bool = False) -> None:
+        self._workers.close(at_once=at_once)
 
 
 def _evaluate(task: Task) -> Outcome:
@@ -126,7 +100,7 @@ class Ray(Engine):
         found: Iterator[Outcome] = pool.map(lambda actor, task: actor.evaluate.remote(task), tasks)
         return found
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.shutdown()
 

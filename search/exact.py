@@ -6,9 +6,10 @@ design rule out most of those that are out of reach (`reach`), the exact hardwar
 the first one for which it finds a design is the optimum. Its hardware is then minimised to proven
 optimality.
 
-Of spaces of more than `BOUNDED` networks only some are looked at; what the others could reach
-bounds the answer. Where time runs out before that, the best combination known to be feasible is the
-answer, and the accuracy of the first one that was not ruled out bounds what could be reached.
+Of spaces of more than `candidates.BOUNDED` networks only some are looked at; what the others could
+reach bounds the answer. Where time runs out before that, the best combination known to be feasible
+is the answer, and the accuracy of the first one that was not ruled out bounds what could be
+reached.
 """
 
 from __future__ import annotations
@@ -17,9 +18,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -27,27 +26,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..frontend.errors import InputError
-from ..frontend.graph import ComputeLayer, Layer, LayerGraph
-from .context import Context, Networks, Task
+from ..frontend.graph import Layer, LayerGraph
+from .candidates import Candidates, candidates, in_order
+from .context import Networks, Task
 from .designs import EvaluatedDesign
-from .engines import begin_worker, worker_context
-from .evaluators import Evaluator, PredictorEvaluator, TableEvaluator
+from .fill_tables import Wanted, fill_tables
 from .goals import Goals, Metric
 from .hardware.exact import Answer, ExactHardware, closest
+from .hardware.space import Design
 from .hardware.tables import LayerKey
 from .reach import Reach
-from .spaces.space import Choice, ChoiceError, Space
 from .study import Study
-from .study_accuracy import WholeSpaceEvaluator
-from .study_file import NetworkStudy
 from .verify import check
 
 Reals = npt.NDArray[np.float64]
 
-#: Networks of one task at most whose accuracies are all told in advance.
-MOST: Final = 1_000_000
-#: Networks of one task at most whose layers are all bounded; of more, some are left out.
-BOUNDED: Final = 8_000
 #: Share of the time that the proof of the final hardware may take.
 FINAL: Final = 0.3
 #: Seconds that one feasibility question may take.
@@ -67,112 +60,10 @@ SECONDS: Final = 900.0
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """All networks of one task, the most accurate first.
-
-    Attributes:
-        keys: of the choices. accuracy: (keys,), weighted.
-        dropped: the largest accuracy of a network that was left out, weighted.
-    """
-
-    keys: tuple[str, ...]
-    accuracy: Reals
-    dropped: float = -np.inf
-
-
-def candidates(network: NetworkStudy) -> Candidates | None:
-    """None where their accuracies cannot be told in advance."""
-    space, evaluator = network.space, network.evaluator
-    if space.size == 1 and evaluator is None:
-        (choice,) = space.choices()
-        return Candidates((space.encode(choice),), np.zeros(1))
-    if evaluator is None or space.size > MOST:
-        return None
-    inner, whole = _inside(evaluator, space)
-    if isinstance(inner, TableEvaluator):
-        keys = [key for key in inner.entries if _is_choice(space, key)]
-        accuracy = np.array([inner.entries[key].accuracy for key in keys])
-    elif isinstance(inner, PredictorEvaluator):
-        choices = list(space.choices())
-        accuracy = np.clip(inner.predict(whole, choices)[0], 0, 1)
-        if len(choices) > BOUNDED:
-            kept = _thinned(space, choices, accuracy)
-            gone = np.delete(accuracy, kept)
-            keys = [space.encode(choices[n]) for n in kept]
-            return _sorted(network, keys, accuracy[kept], float(gone.max()))
-        keys = [space.encode(choice) for choice in choices]
-    else:
-        return None
-    if not keys:
-        raise InputError(
-            f"network {network.name}: expected accuracies of networks that the study allows, found "
-            "none in the table"
-        )
-    return _sorted(network, keys, accuracy)
-
-
-def _sorted(
-    network: NetworkStudy, keys: Sequence[str], accuracy: Reals, dropped: float = -np.inf
-) -> Candidates:
-    order = np.lexsort((np.array(keys), -accuracy))
-    return Candidates(
-        tuple(keys[n] for n in order), network.weight * accuracy[order], network.weight * dropped
-    )
-
-
-def _thinned(space: Space, choices: Sequence[Choice], accuracy: Reals) -> npt.NDArray[np.intp]:
-    """Numbers of `BOUNDED` choices: half of them the most accurate; the others, of every level of
-    accuracy, those of the smallest values, which as a rule cost least."""
-    ordered = [p for p in space.parameters if p.kind == "ordered"]
-    size = np.array(
-        [sum(p.values.index(c[p.name]) for p in ordered if p.name in c) for c in choices]
-    )
-    best = np.lexsort((size, -accuracy))
-    kept = set(best[: BOUNDED // 2].tolist())
-    levels = np.digitize(accuracy, np.quantile(accuracy, np.linspace(0, 1, 101)[1:-1]))
-    for level in range(100):
-        mine = np.flatnonzero(levels == level)
-        smallest = mine[np.argsort(size[mine], kind="stable")]
-        kept.update(smallest[: BOUNDED // 200].tolist())
-    return np.array(sorted(kept))
-
-
-def _inside(evaluator: Evaluator, space: Space) -> tuple[Evaluator, Space]:
-    if isinstance(evaluator, WholeSpaceEvaluator):
-        return evaluator.evaluator, evaluator.whole
-    return evaluator, space
-
-
-def _is_choice(space: Space, key: str) -> bool:
-    try:
-        space.validate(space.decode(key))
-    except ChoiceError:
-        return False
-    return True
-
-
 def is_chain(graph: LayerGraph) -> bool:
     """Whether every layer depends on the one before it."""
     names = [layer.name for layer in graph.layers]
     return all(graph.dag.has_edge(a, b) for a, b in itertools.pairwise(names))
-
-
-def in_order(values: Sequence[Reals]) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Every combination of places, the largest sum of values first; each list falls."""
-    start = tuple(0 for _ in values)
-    heap = [(-sum(float(v[0]) for v in values), start)]
-    seen = {start}
-    while heap:
-        total, places = heapq.heappop(heap)
-        yield -total, places
-        for n, value in enumerate(values):
-            if places[n] + 1 < len(value):
-                moved = (*places[:n], places[n] + 1, *places[n + 1 :])
-                if moved not in seen:
-                    seen.add(moved)
-                    found = sum(float(v[p]) for v, p in zip(values, moved, strict=True))
-                    heapq.heappush(heap, (-found, moved))
 
 
 class ExactStudy:
@@ -235,7 +126,10 @@ class ExactStudy:
         fixed = all(len(one.keys) == 1 for one in lists)
         if fixed:
             networks = tuple(one.keys[0] for one in lists)
-            self.prepare([(networks, self.context.graphs(networks))])
+            graphs = enumerate(self.context.graphs(networks))
+            self._cost(
+                [(n, networks[n], layer, graph) for n, graph in graphs for layer in graph.layers]
+            )
             self._finish(networks, self.left())
             return
         self._search(lists)
@@ -290,7 +184,7 @@ class ExactStudy:
         self.say("layers of all networks")
         numbers: dict[LayerKey, int] = {}
         examples: list[tuple[Layer, LayerGraph]] = []
-        jobs: list[tuple[int, str, Layer, LayerGraph]] = []
+        jobs: list[Wanted] = []
         networks, chains = [], []
         for place, one in enumerate(lists):
             mine, chain = [], True
@@ -423,9 +317,11 @@ class ExactStudy:
         """Minimise the hardware of the chosen networks, tell the study, and check the design;
         whether it stands.
 
-        Where the design misses a spec when it is executed, the specs are tightened by as much.
+        Where the design misses a spec when it is executed, the specs are tightened by as much. That
+        may not be enough to find another one: what the check cannot confirm, say, misses nothing.
         """
         goals, proven = self.study.file.goals, True
+        refused: set[Design] = set()
         begun = time.perf_counter()
         for attempt in range(ATTEMPTS):
             self.say("hardware of the best networks")
@@ -438,6 +334,10 @@ class ExactStudy:
                 self._closest(networks)
             if outcome.costs is None or not self.study.file.goals.met(outcome.costs):
                 return False
+            assert outcome.design is not None
+            if outcome.design in refused:
+                return False
+            refused.add(outcome.design)
             trial, _ = self.study.ask()
             number = self.study.tell(
                 trial, replace(outcome, optimal=outcome.optimal and proven), {}
@@ -470,65 +370,10 @@ class ExactStudy:
         problem = self.context.problem(networks)
         self.unreachable = tuple(closest(problem, max(30.0, self.left())))
 
-    # -- cost tables -------------------------------------------------------------------------
-    def prepare(self, pairs: Sequence[tuple[Networks, Sequence[LayerGraph]]]) -> None:
-        """Cost the layers of networks, on several processes."""
-        jobs = []
-        for networks, graphs in pairs:
-            for place, graph in enumerate(graphs):
-                jobs += [(place, networks[place], layer, graph) for layer in graph.layers]
-        self._cost(jobs)
-
-    def _cost(self, jobs: Sequence[tuple[int, str, Layer, LayerGraph]]) -> None:
+    def _cost(self, wanted: Sequence[Wanted]) -> None:
         """Fill the folder of cost tables; without one, or with one worker, tables fill as asked."""
-        if self.folder is None or self.workers < 2:
-            return
-        wanted: list[_Job] = []
-        seen: set[tuple[int, int, str]] = set()
-        for chip in range(self.study.file.hardware.chips):
-            for number, table in enumerate(self.context.tables(chip)):
-                if table in self.context.tables(chip)[:number]:
-                    continue
-                for place, key, layer, graph in jobs:
-                    if not isinstance(layer, ComputeLayer):
-                        continue
-                    for group in table.absent(layer, graph):
-                        mark = (number, group, table.mark(layer, graph))
-                        if mark not in seen:
-                            seen.add(mark)
-                            wanted.append(_Job(place, key, layer.name, chip, number, group))
-        if not wanted:
-            return
-        file = self.study.file
-        with ProcessPoolExecutor(
-            self.workers,
-            mp_context=get_context("spawn"),
-            initializer=begin_worker,
-            initargs=(file.text, str(file.path), file.base, self.folder),
-        ) as pool:
-            for done, _ in enumerate(pool.map(_cost_layer, wanted, chunksize=4), start=1):
-                if done % 8 == 0 or done == len(wanted):
-                    self.say(f"costs of layers: {done} of {len(wanted)}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One layer on one group of options."""
-
-    place: int
-    key: str
-    layer: str
-    chip: int
-    sub: int
-    group: int
-
-
-def _cost_layer(job: _Job) -> None:
-    context: Context = worker_context()
-    space = context.study.networks[job.place].space
-    graph = space.build(space.decode(job.key))
-    layer = next(layer for layer in graph.layers if layer.name == job.layer)
-    context.tables(job.chip)[job.sub].group_costs(job.group, layer, graph)
+        if self.folder is not None and self.workers > 1:
+            self.notes += fill_tables(self.context, wanted, self.folder, self.workers, self.say)
 
 
 def _tightened(goals: Goals, design: EvaluatedDesign) -> Goals:

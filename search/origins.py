@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -38,7 +39,8 @@ def origins(study: Study) -> tuple[Origin, ...]:
     """
     kept = study.store.meta(_KEY)
     if kept is not None:
-        return tuple(Origin(**one) for one in json.loads(kept))
+        with suppress(ValueError, TypeError):  # damaged: told anew
+            return tuple(Origin(**one) for one in json.loads(kept))
     found, complete = [], True
     for network in study.file.networks:
         if network.source is None:
@@ -49,7 +51,8 @@ def origins(study: Study) -> tuple[Origin, ...]:
             source, complete = f"cannot be told any more: {error}", False
         found.append(Origin(network.name, source, is_proxy(network.source)))
     if complete:
-        study.store.put_meta(_KEY, json.dumps([asdict(one) for one in found]))
+        with suppress(InputError):  # a study that can only be read, or a full disk
+            study.store.put_meta({_KEY: json.dumps([asdict(one) for one in found])})
     return tuple(found)
 
 

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from ..frontend.graph import Layer, LayerGraph
 from ..simulator.layers import tensor_bits
+from .compiled import compiled
 from .goals import Goals
 from .hardware.duals import HUGE
 from .hardware.space import Design, HardwareSpace
@@ -208,7 +209,7 @@ def _packed(networks: Sequence[Sequence[int]]) -> tuple[Integers, Integers]:
     return starts, np.array([layer for layers in networks for layer in layers], np.int64)
 
 
-@nb.njit(cache=True)  # type: ignore[misc,untyped-decorator,unused-ignore]
+@compiled()
 def _values(
     a: int,
     b: int,
@@ -235,7 +236,7 @@ def _values(
     return found
 
 
-@nb.njit(cache=True)  # type: ignore[misc,untyped-decorator,unused-ignore]
+@compiled()
 def _sums(values: Any, starts: Any, layers: Any) -> Any:
     """(networks, prices)."""
     count, many = len(starts) - 1, values.shape[1]
@@ -247,7 +248,7 @@ def _sums(values: Any, starts: Any, layers: Any) -> Any:
     return found
 
 
-@nb.njit(cache=True, parallel=True)  # type: ignore[misc,untyped-decorator,unused-ignore]
+@compiled(parallel=True)
 def _best(
     first: Any,
     second: Any,

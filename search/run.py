@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from .context import Task
 from .designs import EvaluatedDesign
 from .engines import Engine, Here, Processes, Ray
 from .exact import ExactStudy
+from .lock import only_run
 from .strategies import STRATEGIES, Strategy
 from .study import Ending, Study, create_study, open_study
 from .study_file import StudyFile, load_study
@@ -91,25 +92,24 @@ def co_search(
     """
     file = study if isinstance(study, StudyFile) else load_study(study)
     place = os.fspath(db) if db is not None else f"{file.path.stem}.db"
-    opened = open_study(place, designs) if resume else create_study(file, place, designs)
-    if resume and opened.file.text != file.text:
-        opened.close()
-        raise InputError(
-            f"{file.path}: it has changed since {place} began; undo the change, or begin anew "
-            "with another --db"
-        )
     folder = Path(cache) if cache is not None else _tables(place)
-    opened.context.folder = folder
-    runner = _Runner(opened, workers, trials, seconds, ray, folder, report)
-    opened.start_clock()
-    try:
-        opened.ending = runner.run()
-        opened.stop_clock()
-    except InputError:
-        opened.close()
-        if not resume:
-            opened.discard()
-        raise
+    with only_run(place, designs):
+        opened = open_study(place, designs) if resume else create_study(file, place, designs)
+        try:
+            if resume and opened.file.text != file.text:
+                raise InputError(
+                    f"{file.path}: it has changed since {place} began; undo the change, or begin "
+                    "anew with another --db"
+                )
+            opened.context.folder = folder
+            opened.start_clock()
+            opened.ending = _Runner(opened, workers, trials, seconds, ray, folder, report).run()
+            opened.stop_clock()
+        except BaseException as error:
+            opened.give_up()
+            if not resume and isinstance(error, InputError):
+                opened.discard()
+            raise
     return opened
 
 
@@ -137,22 +137,23 @@ class _Runner:
             self.most = TRIALS
         self.begun = time.perf_counter()
         self.had = study.store.count()
+        self._said: dict[str, None] = {}  # remarks of whoever evaluated, each once
 
     def run(self) -> Ending:
         """Until trials or time are used up, or Ctrl-C."""
         self.study.drop_unfinished()
         if self.file.strategy == "exact":
             return self._exact()
-        interrupted = False
-        with self._engine() as engine:
-            strategy = self._strategy()
-            try:
+        engine, interrupted = self._engine(), False
+        try:
+            with engine:
+                strategy = self._strategy()
                 while not self._done():
                     self._round(engine, strategy)
-            except KeyboardInterrupt:
-                interrupted = True
+        except KeyboardInterrupt:
+            interrupted = True
         self.study.drop_unfinished()
-        return self._ended(interrupted)
+        return self._ended(interrupted, engine.notes)
 
     def _engine(self) -> Engine:
         if self.ray is not None:
@@ -198,6 +199,7 @@ class _Runner:
         ):
             notes = strategy.notes(outcome)
             self.study.tell(trial, outcome, notes)
+            self._said.update(dict.fromkeys(outcome.remarks))
             strategy.told(outcome)
             self._say()
 
@@ -211,20 +213,24 @@ class _Runner:
         ending = self._ended(interrupted)
         return Ending(
             ending.reached,
-            interrupted,
+            ending.interrupted,
             search.unreachable,
             search.infeasible,
             search.proven and ending.reached,
-            (*ending.notes, *search.notes),
+            (*ending.notes, *dict.fromkeys((*search.notes, *self.study.context.remarks()))),
         )
 
-    def _ended(self, interrupted: bool) -> Ending:
+    def _ended(self, interrupted: bool, notes: Sequence[str] = ()) -> Ending:
         """Check what is reported as meeting the specs, and say what there is."""
-        notes: tuple[str, ...] = ()
-        if not interrupted:
-            notes = verify(self.study)
+        checked: tuple[str, ...] = ()
+        try:
+            if not interrupted:
+                checked = verify(self.study)
+        except KeyboardInterrupt:  # what is not checked yet, the next run checks
+            interrupted = True
         self._say("done")
-        return Ending(self.study.best is not None, interrupted, notes=notes)
+        best = self.study.best is not None
+        return Ending(best, interrupted, notes=(*notes, *self._said, *checked))
 
     def _say(self, phase: str = "") -> None:
         if self.report is None:

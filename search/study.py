@@ -10,18 +10,22 @@ from __future__ import annotations
 import json
 import math
 import os
+import sqlite3
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..dataflows.accelerator import Accelerator
 from ..frontend.errors import InputError
@@ -31,9 +35,9 @@ from .context import Context, Networks, Outcome
 from .designs import DesignStore, EvaluatedDesign, canonical_json
 from .goals import Costs, Metric
 from .hardware.space import Design
-from .places import as_file, designs_file, expect_sqlite
+from .places import as_file, damaged, designs_file, expect_whole
 from .spaces.space import Choice, Value
-from .study_file import StudyFile, parse_study
+from .study_file import NetworkStudy, StudyFile, parse_study
 
 #: Attribute of a trial that holds what is known of it, as one JSON text: each costs a transaction.
 NOTES: Final = "chiploom"
@@ -76,7 +80,10 @@ class Study:
     def __init__(self, file: StudyFile, path: str, store: DesignStore, trials: optuna.Study):
         self.file, self.path, self.store, self.trials = file, path, store, trials
         self.context = Context(file, None)
-        self.begun = float(store.meta("seconds") or 0.0)
+        try:
+            self.begun = float(store.meta("seconds") or 0.0)
+        except ValueError as error:
+            raise damaged(store.path, error) from error
         self.ending: Ending | None = None
         self._start: float | None = None
 
@@ -93,24 +100,26 @@ class Study:
         """The run has ended; what it took is kept."""
         if self._start is not None:
             self.begun, self._start = self.seconds, None
-            self.store.put_meta("seconds", repr(self.begun))
+            self.store.put_meta({"seconds": repr(self.begun)})
 
     # -- trials ------------------------------------------------------------------------------
     def told(self) -> list[FrozenTrial]:
         """Trials whose outcomes are known, in their order."""
-        states = (TrialState.COMPLETE,)
-        return self.trials.get_trials(deepcopy=False, states=states)
+        with _read(self.path):
+            return self.trials.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     def notes(self, trial: FrozenTrial) -> dict[str, Any]:
         """What is known of a trial, as `tell` kept it."""
-        found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
+        with _read(self.path):
+            found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
         return found
 
     def drop_unfinished(self) -> int:
         """Give up trials that an earlier run began and did not tell; how many there were."""
-        unfinished = self.trials.get_trials(deepcopy=False, states=_OPEN)
-        for trial in unfinished:
-            self.trials.tell(trial.number, state=TrialState.FAIL)
+        with _reported(self.path):
+            unfinished = self.trials.get_trials(deepcopy=False, states=_OPEN)
+            for trial in unfinished:
+                self.trials.tell(trial.number, state=TrialState.FAIL)
         return len(unfinished)
 
     def ask(self) -> tuple[Trial, list[Choice]]:
@@ -118,20 +127,9 @@ class Study:
 
         Every parameter is suggested, also where it is not active: then a sampler sees one space.
         """
-        trial = self.trials.ask()
-        choices = []
-        for network in self.file.networks:
-            values: dict[str, Value] = {}
-            for parameter in network.space.parameters:
-                name = f"{network.name}.{parameter.name}"
-                if parameter.kind == "ordered":
-                    place = trial.suggest_int(name, 0, len(parameter.values) - 1)
-                    values[parameter.name] = parameter.values[place]
-                else:
-                    place = trial.suggest_categorical(name, range(len(parameter.values)))
-                    values[parameter.name] = parameter.values[place]
-            choices.append(network.space.settled(values))
-        return trial, choices
+        with _reported(self.path):
+            trial = self.trials.ask()
+            return trial, [_suggested(trial, network) for network in self.file.networks]
 
     def tell(self, trial: Trial, outcome: Outcome, notes: dict[str, Any]) -> int:
         """Keep an outcome: its designs, then the trial. The number of its design, 0 where none."""
@@ -150,10 +148,11 @@ class Study:
             "seconds": outcome.seconds,
             "strategy": notes,
         }
-        trial.set_user_attr(NOTES, json.dumps(known))
         missed = 1e9 if costs is None else self.file.goals.penalty(costs)
-        trial.set_constraint("specs", 0.0 if outcome.task.hardware == "none" else missed)
-        self.trials.tell(trial, [self._value(name, outcome) for name in self.file.objectives])
+        with _reported(self.path):
+            trial.set_user_attr(NOTES, json.dumps(known))
+            trial.set_constraint("specs", 0.0 if outcome.task.hardware == "none" else missed)
+            self.trials.tell(trial, [self._value(name, outcome) for name in self.file.objectives])
         return number
 
     def _value(self, objective: str, outcome: Outcome) -> float:
@@ -273,14 +272,23 @@ class Study:
         self.stop_clock()
         self.store.close()
 
+    def give_up(self) -> None:
+        """Close after an error. That the time cannot be kept, on a full disk say, is no further
+        one: the run is counted as shorter than it was."""
+        with suppress(InputError):
+            self.stop_clock()
+        with suppress(InputError):
+            self.store.close()
+
     def discard(self) -> None:
         """Remove the files of a closed study in which nothing was told, so that it can begin anew
-        once the study file is corrected."""
-        if self.told():
+        once the study file is corrected. Where that cannot be told they stay."""
+        try:
+            if self.told():
+                return
+        except InputError:
             return
-        for file in (self.store.path, as_file(self.path)):
-            if file is not None:
-                file.unlink(missing_ok=True)
+        _remove(self.store.path, as_file(self.path))
 
     def __enter__(self) -> Study:
         return self
@@ -308,19 +316,29 @@ def open_study(
     """
     text = os.fspath(path)
     file = Path(designs) if designs is not None else designs_file(text)
+    for known in (file, as_file(text)):
+        if known is not None and known.is_file():
+            expect_whole(known)
     if file is None or not file.exists():
         raise InputError(
             f"{text}: expected a study, found no designs at {file}; name the database of the "
             "trials, which `chiploom search` wrote beside them"
         )
     store = DesignStore(file)
-    stored = store.meta("study")
-    if stored is None:
+    try:
+        store.expect_whole()
+        stored = store.meta("study")
+        if stored is None:
+            raise InputError(
+                f"{file}: expected the designs of a study, found none; it never began: delete "
+                f"{file} and {text}, and begin anew"
+            )
+        base = Path(store.meta("base") or ".")
+        study = parse_study(stored, store.meta("file") or "study.yaml", base)
+        return Study(study, text, store, _trials(text, study, new=False))
+    except BaseException:
         store.close()
-        raise InputError(f"{file}: expected the designs of a study, found none; it never began")
-    base = Path(store.meta("base") or ".")
-    study = parse_study(stored, store.meta("file") or "study.yaml", base)
-    return Study(study, text, store, _trials(text, study, new=False))
+        raise
 
 
 def create_study(
@@ -345,20 +363,49 @@ def create_study(
         )
     if not place.parent.is_dir():
         raise InputError(f"{place}: no directory {place.parent}; create it first")
-    trials = _trials(text, file, new=True)
-    store = DesignStore(place)
-    store.put_meta("file", str(file.path))
-    store.put_meta("base", str(file.base.resolve()))
-    store.put_meta("study", file.text)
-    return Study(file, text, store, trials)
+    try:
+        trials = _trials(text, file, new=True)
+        store = DesignStore(place)
+        try:
+            store.put_meta(
+                {"file": str(file.path), "base": str(file.base.resolve()), "study": file.text}
+            )
+            return Study(file, text, store, trials)
+        except BaseException:
+            store.close()
+            raise
+    except InputError:  # a full disk, say: nothing has begun
+        _remove(place, as_file(text))
+        raise
+
+
+def _remove(*files: Path | None) -> None:
+    """Files of SQLite, with what it keeps beside them."""
+    for file in files:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            if file is not None:
+                file.with_name(file.name + ending).unlink(missing_ok=True)
+
+
+def _suggested(trial: Trial, network: NetworkStudy) -> Choice:
+    """What Optuna's sampler chooses for one network."""
+    values: dict[str, Value] = {}
+    for parameter in network.space.parameters:
+        name = f"{network.name}.{parameter.name}"
+        if parameter.kind == "ordered":
+            place = trial.suggest_int(name, 0, len(parameter.values) - 1)
+        else:
+            place = trial.suggest_categorical(name, range(len(parameter.values)))
+        values[parameter.name] = parameter.values[place]
+    return network.space.settled(values)
 
 
 def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
     """The trials in their storage."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     place = as_file(path)
-    if place is not None:
-        expect_sqlite(place)
+    if place is not None and not new:
+        _expect_trials(place)
     directions = [
         StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
         for name in file.objectives
@@ -373,5 +420,54 @@ def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
                 study.set_metric_names(list(file.objectives))
             return study
         return optuna.load_study(storage=storage, study_name=name)
-    except (optuna.exceptions.OptunaError, KeyError, ImportError) as error:
-        raise InputError(f"{path}: not usable as the storage of trials: {error}") from error
+    except (OptunaError, SQLAlchemyError, RuntimeError, KeyError, ImportError) as error:
+        raise InputError(f"{path}: not usable as the storage of trials: {_cause(error)}") from error
+
+
+def _expect_trials(place: Path) -> None:
+    """Refuse a database without trials, to which Optuna would add its tables."""
+    if not place.exists():
+        raise InputError(
+            f"{place}: expected the trials of a study beside its designs, found no file; put a "
+            "copy there, or begin anew with another --db"
+        )
+    with _reported(str(place)), closing(sqlite3.connect(place)) as opened:
+        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'trials'"
+        if not opened.execute(tables).fetchone()[0]:
+            raise InputError(
+                f"{place}: expected the trials of a study, found a database without any; name "
+                "another file"
+            )
+
+
+@contextmanager
+def _reported(path: str) -> Iterator[None]:
+    """What Optuna and SQLite say of the trials' storage becomes the user's error.
+
+    Raises:
+        InputError: the disk is full, the storage cannot be written, or it is damaged.
+    """
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError, sqlite3.DatabaseError) as error:
+        raise InputError(
+            f"{path}: the trials cannot be read and written: {_cause(error)}; see to its folder, "
+            "permissions and free space. What was told is kept, and --resume goes on with it"
+        ) from error
+
+
+@contextmanager
+def _read(path: str) -> Iterator[None]:
+    """The same of what is only read, where Optuna also fails on what nobody has written."""
+    try:
+        with _reported(path):
+            yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise damaged(path, error) from error
+
+
+def _cause(error: BaseException) -> str:
+    """What the database itself says: libraries wrap it in advice that does not help here."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(getattr(error, "orig", None) or error)

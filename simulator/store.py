@@ -6,9 +6,10 @@ by listing them all. In write-ahead mode readers never wait for a writer and a t
 seen whole or not at all, however a process ends. (It wants a local disk: where the file system
 cannot lock, SQLite says so and the store is left out.)
 
-A store never stops a run. Whatever is wrong with it (no permission, damage, a full disk, a file of
-somebody else) costs one note, and from then on it answers nothing. Every answer carries a
-checksum, since SQLite has none of its own: a damaged one is no answer.
+A store never stops a run. Whatever is wrong with it (no permission, a full disk, a file of somebody
+else) costs one note, and from then on it answers nothing; a damaged file is set aside under another
+name, and a new one begun. Every answer carries a checksum, since SQLite has none of its own: a
+damaged one is no answer.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from .databases import FAULTS, is_damage, log_ahead, marks
+
 FILE: Final = "mappings.sqlite"
+#: Ending of a damaged file that was set aside, in place of one set aside before.
+ASIDE: Final = ".damaged"
 #: "chip", and the layout's number: what tells our files, and those we can read.
 APPLICATION: Final = 0x63686970
 LAYOUT: Final = 1
@@ -63,24 +69,30 @@ class Store:
         self._writable = True
         self._damaged = 0
         self._connection: sqlite3.Connection | None = None
+        self._set_aside = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = self._open()
-        except (OSError, sqlite3.Error) as error:
-            self._open_for_reading(error)
+        except (OSError, *FAULTS) as error:
+            if is_damage(error):
+                self._renew(error)
+            else:
+                self._open_for_reading(error)
 
     # -- opening -----------------------------------------------------------------------------
     def _open(self) -> sqlite3.Connection:
         connection = self._connect(f"{self._file.absolute().as_uri()}?mode=rwc")
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table
-            found = self._check_owner(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN")
+            self._is_ours(connection)  # nothing is changed of a file of somebody else
+            connection.execute("COMMIT")
+            log_ahead(connection, PATIENCE)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA wal_autocheckpoint = 256")
             connection.execute(f"PRAGMA journal_size_limit = {1 << 20}")
             connection.execute("BEGIN IMMEDIATE")  # fails here, and not later, if only to be read
-            if not found:
+            if not self._is_ours(connection):  # nor did another process just make it
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {LAYOUT}")
                 connection.execute(_TABLE)
@@ -90,6 +102,27 @@ class Store:
             connection.close()
             raise
         return connection
+
+    def _renew(self, why: Exception) -> None:
+        """Set a damaged file aside and begin a new one. A process that still has the old one open
+        may spoil the new one; then that is set aside in its turn, and no answer is wrong."""
+        self._set_aside = True
+        aside = self._file.with_name(self._file.name + ASIDE)
+        try:
+            for ending in ("", "-wal", "-shm"):
+                file = self._file.with_name(self._file.name + ending)
+                if file.exists():
+                    file.replace(aside.with_name(aside.name + ending))
+            self._connection = self._open()
+        except (OSError, *FAULTS) as error:
+            self._note(
+                f"cache {self._file.parent}: not used: {why}; nor can it be renewed: {error}"
+            )
+            return
+        self._note(
+            f"cache {self._file.parent}: damaged ({why}); set aside as {aside.name}, which may be "
+            "deleted, and begun anew"
+        )
 
     def _open_for_reading(self, why: Exception) -> None:
         """Where nothing can be written, what is there may still be read."""
@@ -102,8 +135,8 @@ class Store:
         # Should another process write meanwhile, the checksums tell.
         connection = self._connect(f"{self._file.absolute().as_uri()}?mode=ro&immutable=1")
         try:
-            self._check_owner(connection)
-        except sqlite3.Error as error:
+            self._is_ours(connection)
+        except FAULTS as error:
             self._note(f"cache {self._file.parent}: not used: {error}")
             connection.close()
             return
@@ -117,14 +150,12 @@ class Store:
         )
 
     @staticmethod
-    def _check_owner(connection: sqlite3.Connection) -> bool:
+    def _is_ours(connection: sqlite3.Connection) -> bool:
         """Whether the file is ours; False where it is new. Raises where it is another's."""
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        layout = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        application, layout, tables = marks(connection)
         if (application, layout) == (APPLICATION, LAYOUT):
             return True
-        if application == 0 and layout == 0 and tables == 0:
+        if not (application or layout or tables):
             return False
         raise sqlite3.DatabaseError("another program or version wrote it; choose another folder")
 
@@ -140,7 +171,7 @@ class Store:
                 row = self._connection.execute(
                     "SELECT answer, checksum, used FROM answers WHERE key = ?", (key,)
                 ).fetchone()
-            except sqlite3.Error as error:
+            except FAULTS as error:
                 self._give_up(error)
                 return None
             if row is None:
@@ -201,7 +232,7 @@ class Store:
             if evicted:
                 connection.execute("PRAGMA incremental_vacuum").fetchall()
                 connection.execute("PRAGMA wal_checkpoint").fetchall()  # shrinks the file
-        except sqlite3.Error as error:
+        except FAULTS as error:
             self._give_up(error)
         self._pending.clear()
         self._asked.clear()
@@ -224,12 +255,16 @@ class Store:
         )
         return True
 
-    def _give_up(self, error: sqlite3.Error) -> None:
-        """Go on without the store."""
-        self._note(f"cache {self._file.parent}: no longer used: {error}")
+    def _give_up(self, error: Exception) -> None:
+        """Go on without the store, or, where it is damaged, with a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            with suppress(*FAULTS):
+                connection.close()
+        if is_damage(error) and self._writable and not self._set_aside:
+            self._renew(error)
+        else:
+            self._note(f"cache {self._file.parent}: no longer used: {error}")
 
 
 def _checksum(key: bytes, answer: str) -> bytes:

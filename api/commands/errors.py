@@ -14,7 +14,10 @@ NO, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn what the user got wrong into one message and an exit code."""
+    """Turn what the user got wrong into one message and an exit code.
+
+    So too what Typer would answer with codes of its own: Ctrl-C, and a reader that has gone.
+    """
     from ..frontend.errors import InputError
     from ..simulator.errors import (
         DoesNotFitError,
@@ -31,3 +34,9 @@ def user_errors() -> Iterator[None]:
     except InputError as error:
         output.complain(str(error))
         raise typer.Exit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        output.complain("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        output.abandon()
+        raise typer.Exit(BROKEN_PIPE) from None

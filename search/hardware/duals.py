@@ -23,6 +23,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from ..compiled import compiled
+
 Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
@@ -32,7 +34,7 @@ HUGE = 1e30
 STEPS = 40
 
 
-@nb.njit(cache=True, fastmath=False)  # type: ignore[misc,untyped-decorator,unused-ignore]
+@compiled()
 def relaxed(
     rows: Any,
     energy: Any,
@@ -105,7 +107,7 @@ def relaxed(
     return total
 
 
-@nb.njit(cache=True)  # type: ignore[misc,untyped-decorator,unused-ignore]
+@compiled()
 def bound(
     rows: Any,
     tables: Any,
@@ -189,7 +191,7 @@ def bound(
     return best
 
 
-@nb.njit(cache=True, parallel=True)  # type: ignore[misc,untyped-decorator,unused-ignore]
+@compiled(parallel=True)
 def bound_pairs(
     fixed: Any,
     first: Any,

@@ -1,15 +1,19 @@
 """What every layer costs on every option, computed when a layer is first seen and kept.
 
 Layers that cost the same share an entry. With a folder, entries outlive the process, and several
-processes share them: an entry is one file, written at once.
+processes share them: an entry is one file, written at once. The folder never stops a search: an
+entry that cannot be read is computed anew and replaced, and where one cannot be written, that is
+said and memory alone is used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-import tempfile
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +23,7 @@ import numpy as np
 
 from ...frontend.graph import ComputeLayer, Layer, LayerGraph
 from ...simulator.cache import mapper_version
+from ...simulator.files import write_bytes
 from ...simulator.rates import structure
 from ...simulator.variants import NEVER, VariantCosts, nest_costs, streamed_costs
 from .catalogue import Settings, catalogue
@@ -26,6 +31,11 @@ from .options import Group, Options
 
 #: Layout of the files.
 LAYOUT: Final = 2
+#: What reading a damaged archive of NumPy's raises. (What it holds has checksums.)
+_DAMAGED: Final = (
+    OSError, ValueError, KeyError, EOFError, TypeError, SyntaxError, NotImplementedError,
+    RuntimeError, MemoryError, OverflowError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,9 @@ class CostTables:
         options: of the sub-accelerator.
         settings: how layers are mapped.
         folder: that keeps them, None for memory alone.
+
+    Attributes:
+        notes: what the user should know: why the folder is no longer written to.
     """
 
     def __init__(
@@ -60,6 +73,7 @@ class CostTables:
     ) -> None:
         self.options, self.settings = options, settings
         self.folder = None if folder is None else Path(folder)
+        self.notes: tuple[str, ...] = ()
         self._known: dict[LayerKey, VariantCosts] = {}
         self._group_keys = [_group_key(group, settings) for group in options.groups]
 
@@ -98,9 +112,22 @@ class CostTables:
         if found is None:
             mappings = catalogue(layer, self.options.groups[group], self.settings).mappings
             found = nest_costs(layer, mappings, rates, self.settings.objective)
-            if file is not None:
-                _write(file, found)
+            if file is not None and not self.notes:
+                self._write(file, found)
         return found
+
+    def _write(self, file: Path, costs: VariantCosts) -> None:
+        content = io.BytesIO()
+        arrays = {entry.name: getattr(costs, entry.name) for entry in fields(costs)}
+        np.savez_compressed(content, **arrays)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, content.getvalue())
+        except OSError as error:
+            self.notes = (
+                f"cost tables {file.parent}: not kept: {error.strerror}; later runs and other "
+                "processes compute them anew",
+            )
 
     def _file(self, group: int, key: LayerKey) -> Path | None:
         if self.folder is None:
@@ -142,17 +169,6 @@ def _read(file: Path, count: int) -> VariantCosts | None:
     try:
         with np.load(file, allow_pickle=False) as archive:
             found = VariantCosts(*(archive[entry.name] for entry in fields(VariantCosts)))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+    except _DAMAGED:
         return None
     return found if all(len(getattr(found, e.name)) == count for e in fields(found)) else None
-
-
-def _write(file: Path, costs: VariantCosts) -> None:
-    """At once, so that another process never sees half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=file.parent, suffix=".partial")
-    with os.fdopen(handle, "wb") as stream:
-        np.savez_compressed(
-            stream, **{entry.name: getattr(costs, entry.name) for entry in fields(costs)}
-        )
-    os.replace(partial, file)

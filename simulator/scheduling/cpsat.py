@@ -17,8 +17,8 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -471,6 +471,7 @@ class Model:
             solver = cp_model.CpSolver()
             solver.parameters.num_workers = 1
             solver.parameters.max_deterministic_time = work
+            solver.parameters.catch_sigint_signal = False  # it would not give Python's handler back
             for name, setting in settings.items():
                 setattr(solver.parameters, name, setting)
             solvers.append(solver)
@@ -484,12 +485,15 @@ class Model:
         with ThreadPoolExecutor(workers) as pool:
             running = [pool.submit(run, solver) for solver in solvers]
             for solver, future in zip(solvers, running, strict=True):
-                found = self._read(solver, future.result())
+                try:
+                    status = future.result()
+                except BaseException:  # Ctrl-C, for which the pool would wait
+                    _stop(solvers, running)
+                    raise
+                found = self._read(solver, status)
                 bound = max(best.bound, found.bound)
                 if found.outcome in ("optimal", "infeasible"):
-                    for other, waiting in zip(solvers, running, strict=True):
-                        if not waiting.cancel():
-                            other.stop_search()
+                    _stop(solvers, running)
                     return found, None
                 if found.value < best.value:
                     best = found
@@ -525,3 +529,10 @@ class Model:
                 machine[task] = on
         start = np.array([solver.value(one) for one in self.start], dtype=np.int64)
         return Solved(outcome, whole, round(solver.objective_value), machine, start)
+
+
+def _stop(solvers: Sequence[Any], running: Sequence[Future[Any]]) -> None:
+    """End searches, and begin no other."""
+    for solver, waiting in zip(solvers, running, strict=True):
+        if not waiting.cancel():
+            solver.stop_search()

@@ -262,8 +262,8 @@ class TestAsking:
 
     def test_texts_about_the_study(self, path: Path, store: DesignStore) -> None:
         assert store.meta("study") is None
-        store.put_meta("study", "networks:\n")
-        store.put_meta("study", "networks: {}\n")
+        store.put_meta({"study": "networks:\n"})
+        store.put_meta({"study": "networks: {}\n"})
         with DesignStore(path) as other:
             assert other.meta("study") == "networks: {}\n"
 
@@ -292,7 +292,7 @@ class TestFiles:
             def work(worker: int, path: Path = path, start: threading.Barrier = start) -> None:
                 start.wait()
                 with DesignStore(path) as store:
-                    store.put_meta(str(worker), "was here")
+                    store.put_meta({str(worker): "was here"})
 
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(work, range(workers)))

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from chiploom.frontend.errors import InputError
 from chiploom.search import exact as exact_module
+from chiploom.search.candidates import in_order
 from chiploom.search.context import Context, Networks
-from chiploom.search.exact import in_order, is_chain
+from chiploom.search.exact import is_chain
 from chiploom.search.goals import METRICS, Goals, Metric
 from chiploom.search.hardware.exact import all_designs
 from chiploom.search.hardware.tables import LayerKey
@@ -420,6 +421,23 @@ def test_hardware_that_misses_the_specs_when_executed_is_not_the_best(
         assert study.store.get(1).checked_ok is False
         assert (ending.reached, ending.proven, ending.infeasible) == (True, False, False)
         assert any("misses the specs when executed" in note for note in ending.notes)
+
+
+def test_hardware_that_the_check_cannot_confirm_is_not_tried_again(
+    tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By how much specs were to be tightened is not known then."""
+
+    def unsure(study: Study, design: Any) -> list[str]:
+        costs = {name: getattr(design, name) for name in ("cycles", "energy_pj", "area_mm2")}
+        study.store.update_check(design.number, **costs, ok=False, note="not confirmed")
+        return []
+
+    monkeypatch.setattr(exact_module, "check", unsure)
+    study, ending = solved(tmp_path, tables, "{latency: 9000}", networks=tiny.FIXED)
+    with study:
+        assert len(study.told()) == len(study.store.all(feasible=True)) == 1
+        assert (ending.reached, ending.proven, ending.infeasible) == (False, False, False)
 
 
 def test_the_study_that_is_tested_is_small(tmp_path: Path) -> None:

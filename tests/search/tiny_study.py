@@ -9,7 +9,7 @@ from typing import Any
 
 from chiploom.search.context import Context
 from chiploom.search.run import Progress, co_search
-from chiploom.search.study import Ending, Study
+from chiploom.search.study import Ending, Study, open_study
 from chiploom.search.study_file import StudyFile, load_study, parse_study
 
 #: Name, space, and what is left of it: 8 classifiers and 4 segmenters.
@@ -140,6 +140,11 @@ def search(
     study = co_search(file, db=db, cache=tables, report=report, **more)
     assert study.ending is not None
     return study, study.ending
+
+
+def opened(db: Path) -> Study:
+    """A study that another process has searched."""
+    return open_study(db)
 
 
 Found = tuple[str, str, int, float]
