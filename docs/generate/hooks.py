@@ -36,7 +36,7 @@ MADE = {
     "spec-keys.md": keys.spec_page,
     "study-keys.md": keys.study_page,
 }
-_PICTURE = re.compile(r'<img alt="([^"]*)" src="(pictures/[\w-]+\.svg)" ?/?>')
+_PICTURE = re.compile(r'(?:<p>)?<img alt="([^"]*)" src="(pictures/[\w-]+\.svg)" ?/?>(?:</p>)?')
 _LINK = re.compile(r"\]\(([^)#:\s]+\.md)(#[\w-]+)?\)")
 
 
@@ -61,7 +61,8 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
     def inline(match: re.Match[str]) -> str:
         picture = (REPOSITORY / "docs" / match[2]).read_text(encoding="utf-8")
         picture = picture[picture.index("<svg") :]
-        return picture.replace("<svg ", f'<svg role="img" aria-label="{match[1]}" ', 1)
+        labelled = picture.replace("<svg ", f'<svg role="img" aria-label="{match[1]}" ', 1)
+        return f'<div class="drawing">{labelled}</div>'
 
     return _PICTURE.sub(inline, html)
 
