@@ -9,19 +9,23 @@ from typer.main import get_command
 
 from chiploom import cli
 
+#: Of a page that is made; who edits it learns where to.
+MADE = "<!-- Made by docs/generate/reference.py; `pytest --update-golden` makes it anew. -->\n\n"
+
 
 def page() -> str:
     """Markdown: usage, arguments and options of every command."""
     group: Any = get_command(cli.app)
     parts = [
-        "# Every option\n\nWhat `--help` says, of every command. [Command line](cli.md) explains the "
-        "options, exit codes and files.\n"
+        f"{MADE}# Every option\n",
+        "What `--help` says, of every command. [Command line](cli.md) explains the options, exit "
+        "codes and files.\n",
     ]
     for name, command in group.commands.items():
         context = command.make_context(name, [], resilient_parsing=True)
         usage = " ".join(command.collect_usage_pieces(context))
         parts += [f"## chiploom {name}\n", f"{command.help}\n"]
-        parts += [f"```text\nchiploom {name} {usage}\n```\n"]
+        parts += [f"`chiploom {name} {usage}`\n"]
         parts += ["| | | default |", "|---|---|---|"]
         parts += [_row(parameter, context) for parameter in command.params]
         parts += [""]

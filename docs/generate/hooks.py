@@ -1,8 +1,8 @@
-"""What MkDocs asks for while it builds the site: pages made of the code, and files from elsewhere.
+"""What MkDocs asks for while it builds the site: files from elsewhere, and Python's reference.
 
-Reference pages are made here, at every build, of the schemas, the command line and the package itself,
-so they cannot be older than those. Pages that live outside docs/ are shown beside the others, links to
-them are turned, and pictures are put into the page, where they take the colours of the reader's theme.
+Pages that live outside docs/ are shown beside the others, links to them are turned, and pictures
+are put into the page, where they take the colours of the reader's theme. The list of public names
+is made here at every build; the other pages of reference are files (`reference.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))
-import commands
-import keys
 import python_api
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,12 +28,7 @@ ELSEWHERE = {
     "tables.md": "search/data/README.md",
 }
 #: Pages that are made.
-MADE = {
-    "commands.md": commands.page,
-    "python.md": python_api.page,
-    "spec-keys.md": keys.spec_page,
-    "study-keys.md": keys.study_page,
-}
+MADE = {"python.md": python_api.page}
 _PICTURE = re.compile(r'(?:<p>)?<img alt="([^"]*)" src="(pictures/[\w-]+\.svg)" ?/?>(?:</p>)?')
 _LINK = re.compile(r"\]\(([^)#:\s]+\.md)(#[\w-]+)?\)")
 

@@ -1,8 +1,8 @@
 """Reference of every YAML key, made of the schemas.
 
 Keys, types, choices and defaults are those of the pydantic models. What a key means stands in the
-model's docstring (`Attributes:`), or in the table that a page in docs/ has on the model; a key without
-either, or a row without a key, is an error.
+model's docstring (`Attributes:`), or in the table that a page in docs/ has on the model; a key
+without either, or a row without a key, is an error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from commands import MADE
 from griffe import Docstring, DocstringSectionKind
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -109,21 +110,20 @@ PLAIN = {int: "whole number", float: "number", str: "text", bool: "`true`, `fals
 
 def spec_page() -> str:
     """Markdown of the keys of specs, templates and devices."""
-    head = (
-        "# Every key of a spec\n\nSpecs, templates and devices, as the schema has them. "
+    return (
+        f"{MADE}# Every key of a spec\n\nSpecs, templates and devices, as the schema has them. "
         "[Writing specs and templates](specs.md) explains them, and the units of quantities.\n\n"
+        + _models(SPEC)
     )
-    return head + _models(SPEC)
 
 
 def study_page() -> str:
     """Markdown of the keys of study files."""
-    head = (
-        "# Every key of a study\n\nStudy files, as the schema has them. "
-        "[Co-search](search.md) explains them; `hardware` is a [spec](spec-keys.md) in which ranges "
-        "may stand for numbers.\n\n"
+    return (
+        f"{MADE}# Every key of a study\n\nStudy files, as the schema has them. [Co-search](search.md) "
+        "explains them; `hardware` is a [spec](spec-keys.md) in which ranges may stand for "
+        "numbers.\n\n" + _models(STUDY)
     )
-    return head + _models(STUDY)
 
 
 def keys(model: type[BaseModel]) -> dict[str, tuple[str, str]]:
@@ -157,7 +157,7 @@ def _model(model: type[BaseModel], title: str, titles: dict[Any, str]) -> str:
         meaning, without = (text.replace("|", "\\|") for text in meanings[key])
         rows.append(f"| `{key}` | {kind} | {without or _default(field)} | {meaning} |")
     name = f"## {title}" if title.startswith("A") else f"## `{title}`"
-    return f"{name} {{#{_anchor(title)}}}\n\n{_linked(summary)}\n\n" + "\n".join(rows) + "\n"
+    return f"{name}\n\n{_linked(summary)}\n\n" + "\n".join(rows) + "\n"
 
 
 def _linked(summary: str) -> str:
@@ -167,7 +167,8 @@ def _linked(summary: str) -> str:
 
 
 def _anchor(title: str) -> str:
-    return re.sub(r"\W+", "-", title.lower()).strip("-")
+    """As Markdown makes one of a heading."""
+    return re.sub(r"[^\w\s-]", "", title.lower()).replace(" ", "-")
 
 
 def _kind(annotation: Any, titles: dict[Any, str]) -> str:

@@ -1,7 +1,7 @@
 """The drawings of the documentation: `python docs/generate/pictures.py` writes docs/pictures/.
 
-They are SVG by hand, light or dark as the reader's system is; in the site they take the colours of the
-theme (docs/style.css sets the same variables). No picture needs a font or a file besides itself.
+They are SVG by hand, light or dark as the reader's system is; in the site they take the colours of
+the theme (docs/style.css sets the same variables). No picture needs a font or another file.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Drawing:
         ]  # fmt: skip
         heads = "".join(
             f'<marker id="{k}-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-            f'markerHeight="7" orient="auto-start-reverse"><path class="{k}-fill" d="M0 0L8 4L0 8z"/>'
-            "</marker>"
+            f'markerHeight="7" orient="auto-start-reverse">'
+            f'<path class="{k}-fill" d="M0 0L8 4L0 8z"/></marker>'
             for k in ("line", *kinds)
         )
         return (
@@ -199,7 +199,9 @@ def mapping() -> Drawing:
 
 def buffering() -> Drawing:
     """Loads, steps and stores in time, with one slot and with two."""
-    d = Drawing(760, 330, "Double buffering: the next tile comes in while the array works on this one")
+    d = Drawing(
+        760, 330, "Double buffering: the next tile comes in while the array works on this one"
+    )
     load, work, store = 80, 110, 46
 
     def lane(y: int, name: str) -> None:

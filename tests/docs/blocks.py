@@ -8,8 +8,8 @@ A block says by its language what becomes of it:
 - `yaml`, `json`: checked against the schema; with a `title` written to that file.
 - `text`: not code, a formula or a drawing.
 
-What a page prints is compared line by line; `...` on a line of its own stands for any lines, within a
-line for any text. Comments right before a block change what is done with it:
+What a page prints is compared line by line; `...` on a line of its own stands for any lines, within
+a line for any text. Comments right before a block change what is done with it:
 
 - `<!-- not run: REASON -->`: it is not.
 - `<!-- slow -->`: only with `pytest -m slow`.
@@ -131,7 +131,10 @@ class Reader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         if self._python is not None:
             self._python.communicate()

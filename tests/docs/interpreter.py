@@ -1,34 +1,42 @@
 """Executes blocks of Python that come as lines of JSON; their names stay from one to the next.
 
-A process of its own: what a page registers or changes ends with the page. Blocks are kept as files'
-lines, so that `inspect` and tracebacks find them.
+A process of its own: what a page registers or changes ends with the page. Blocks are kept as
+files' lines, so that `inspect` and tracebacks find them.
 """
 
 from __future__ import annotations
 
+import code
 import contextlib
 import io
 import json
 import linecache
 import sys
-import traceback
 
 
-def serve() -> None:
-    """Until standard input ends."""
-    names: dict[str, object] = {"__name__": "__main__"}
-    for line in sys.stdin:
-        request = json.loads(line)
-        code, where, error = request["code"], f"<{request['where']}>", ""
-        linecache.cache[where] = (len(code), None, code.splitlines(keepends=True), where)
+class Interpreter(code.InteractiveInterpreter):
+    """Keeps tracebacks instead of printing them."""
+
+    error = ""
+
+    def write(self, data: str) -> None:
+        self.error += data
+
+    def execute(self, source: str, where: str) -> tuple[str, str]:
+        """What a block prints, and its traceback if there is one."""
+        name, self.error = f"<{where}>", ""
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         printed = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(printed):
-                exec(compile(code, where, "exec"), names)
-        except Exception:
-            error = traceback.format_exc()
-        print(json.dumps([printed.getvalue(), error]), flush=True)
+        with contextlib.redirect_stdout(printed):
+            try:
+                self.runcode(compile(source, name, "exec"))
+            except SyntaxError:
+                self.showsyntaxerror(name)
+        return printed.getvalue(), self.error
 
 
 if __name__ == "__main__":
-    serve()
+    interpreter = Interpreter({"__name__": "__main__"})
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(interpreter.execute(request["code"], request["where"])), flush=True)
