@@ -120,9 +120,9 @@ def spec_page() -> str:
 def study_page() -> str:
     """Markdown of the keys of study files."""
     return (
-        f"{MADE}# Every key of a study\n\nStudy files, as the schema has them. [Co-search](search.md) "
-        "explains them; `hardware` is a [spec](spec-keys.md) in which ranges may stand for "
-        "numbers.\n\n" + _models(STUDY)
+        f"{MADE}# Every key of a study\n\nStudy files, as the schema has them. "
+        "[Co-search](search.md) explains them; `hardware` is a [spec](spec-keys.md) in which "
+        "ranges may stand for numbers.\n\n" + _models(STUDY)
     )
 
 
