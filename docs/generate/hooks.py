@@ -60,6 +60,11 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
     return _PICTURE.sub(inline, html)
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Put our own script where the theme asks the network for one (plugin `offline`)."""
+    return output.replace("https://unpkg.com/iframe-worker/shim", "offline-search.js")
+
+
 def _turned(markdown: str, origin: Path) -> str:
     """Links as of a file of the repository to those of a page of the site."""
     names = {(REPOSITORY / path).resolve(): name for name, path in ELSEWHERE.items()}
