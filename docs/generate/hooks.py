@@ -65,6 +65,11 @@ def on_post_page(output: str, **_: Any) -> str:
     return output.replace("https://unpkg.com/iframe-worker/shim", "offline-search.js")
 
 
+def on_post_template(output: str, **_: Any) -> str:
+    """The same in pages that are no page of ours: 404."""
+    return on_post_page(output)
+
+
 def _turned(markdown: str, origin: Path) -> str:
     """Links as of a file of the repository to those of a page of the site."""
     names = {(REPOSITORY / path).resolve(): name for name, path in ELSEWHERE.items()}

@@ -1,4 +1,4 @@
-"""Docstrings say `rows, columns: of the array.`; Griffe takes one name an entry, so these become two.
+"""Docstrings say `rows, columns: of the array.`; Griffe takes one name, so these become two.
 
 An extension of Griffe, which reads the package for mkdocstrings.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from chiploom.dataflows import schema
 from chiploom.search import study_schema
@@ -62,6 +66,31 @@ def test_reading_needs_no_network(site: Path) -> None:
         assert not loaded.search(page.read_text()), page.name
     for style in site.rglob("*.css"):
         assert not re.search(r"(?:url\(|@import )[\"']?(?:https?:)?//", style.read_text()), style
+
+
+def test_search_works_where_the_site_is_opened_from_a_disk(site: Path) -> None:
+    browser, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if browser is None or chromedriver is None:
+        pytest.skip("no Chromium with ChromeDriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1300,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
+    try:
+        driver.get((site / "index.html").as_uri())
+        field = driver.find_element(By.CSS_SELECTOR, "input.md-search__input")
+        field.click()
+        field.send_keys("double-buffered")
+        WebDriverWait(driver, 30).until(
+            lambda d: "matching" in d.find_element(By.CLASS_NAME, "md-search-result__meta").text
+        )
+        found = driver.find_elements(By.CSS_SELECTOR, ".md-search-result__link")
+        assert any("concepts.html" in str(link.get_attribute("href")) for link in found)
+        assert not [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    finally:
+        driver.quit()
 
 
 def test_pictures_are_in_the_page_and_take_its_colours(site: Path) -> None:
