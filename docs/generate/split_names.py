@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from griffe import Docstring, Extension, Object
+from griffe import Extension, Object
 
 _ENTRY = re.compile(r"^( +)((?:\w+, )+\w+): (.*(?:\n\1 +\S.*)*)", re.MULTILINE)
 
@@ -19,12 +19,7 @@ class SplitNames(Extension):
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Called for every module, class, function and attribute that is read."""
         if obj.docstring is not None:
-            obj.docstring = Docstring(
-                _ENTRY.sub(_each, obj.docstring.value),
-                lineno=obj.docstring.lineno,
-                endlineno=obj.docstring.endlineno,
-                parent=obj,
-            )
+            obj.docstring.value = _ENTRY.sub(_each, obj.docstring.value)
 
 
 def _each(entry: re.Match[str]) -> str:

@@ -119,6 +119,7 @@ def test_the_reference_has_every_option_and_every_public_name(site: Path) -> Non
     for package in made("python_api").PACKAGES:
         for name in importlib.import_module(package).__all__:
             assert name in text, f"{package}.{name}"
+    assert not re.findall(r"<p>(?:Args|Attributes|Raises|Returns):", text)  # sections are lists
 
 
 def test_a_key_without_a_meaning_is_an_error() -> None:
