@@ -20,6 +20,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from chiploom.dataflows import schema
 from chiploom.search import study_schema
 
+pytest.importorskip("mkdocs", reason="no MkDocs: pip install 'chiploom[docs]'")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 GENERATE = REPOSITORY / "docs" / "generate"
 PICTURES = sorted((REPOSITORY / "docs" / "pictures").glob("*.svg"))
