@@ -143,7 +143,14 @@ MacSource = Literal["aladdin", "horowitz", "hwcomponents"]
 
 
 class AxisModel(Strict):
-    """One axis of the PE array."""
+    """One axis of the PE array.
+
+    Attributes:
+        name: unique.
+        size: PEs along it.
+        dims: that may be unrolled along it, in order of preference.
+        most: by dim, how many indices of it lie side by side at most.
+    """
 
     name: Name
     size: Count
@@ -183,7 +190,14 @@ class MemoryModel(Strict):
 
 
 class PrecisionModel(Strict):
-    """Widest operands that the datapath takes."""
+    """Widest operands that the datapath takes.
+
+    Attributes:
+        W: of weights.
+        I: of inputs.
+        O: of outputs.
+        psum: of partial sums, at least that of outputs.
+    """
 
     W: Bits
     I: Bits  # noqa: E741
@@ -213,7 +227,14 @@ class MacModel(Strict):
 
 
 class ControlModel(Strict):
-    """Logic of an FPGA design that is neither arithmetic nor a buffer."""
+    """Logic of an FPGA design that is neither arithmetic nor a buffer.
+
+    Attributes:
+        luts: lookup tables.
+        ffs: flip-flops.
+        dsps: DSP slices.
+        source: text.
+    """
 
     luts: Amount = 0
     ffs: Amount = 0
@@ -222,7 +243,13 @@ class ControlModel(Strict):
 
 
 class SkewModel(Strict):
-    """Cycles that the array needs beyond the streamed ones."""
+    """Cycles that the array needs beyond the streamed ones.
+
+    Attributes:
+        cycles: of fill and drain.
+        per: whether they come once a layer, or with every fold.
+        operand: the stationary one, by whose tiles folds are counted.
+    """
 
     cycles: Annotated[int, _plain(_whole, least=0)] = 0
     per: Literal["layer", "fold"] = "layer"
@@ -230,7 +257,16 @@ class SkewModel(Strict):
 
 
 class CommandsModel(Strict):
-    """How work reaches an array that executes commands."""
+    """How work reaches an array that executes commands.
+
+    Attributes:
+        dim: along which a command streams.
+        length: steps that a command streams at most.
+        interval: between two commands that are issued.
+        fold: least cycles of the first command on new stationary operands.
+        ahead: commands that wait in front of the array.
+        least: cycles of any command.
+    """
 
     dim: Dim
     length: Count
@@ -256,7 +292,13 @@ class VectorModel(Strict):
 
 
 class OnlyModel(Strict):
-    """The layers that a mode of an array takes."""
+    """The layers that a mode of an array takes.
+
+    Attributes:
+        filter: its rows and columns.
+        stride: of rows and columns.
+        dilation: of rows and columns.
+    """
 
     filter: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     stride: Count | None = None
@@ -275,7 +317,19 @@ class ModeModel(Strict):
 
 
 class Architecture(Strict):
-    """A PE array with its on-chip memories, innermost first."""
+    """A PE array with its on-chip memories.
+
+    Attributes:
+        axes: of the array.
+        memories: innermost first.
+        precision: widths of the datapath.
+        vector: the unit for what is no multiply-accumulate nest.
+        mac: the multiply-accumulate unit.
+        skew: fill and drain of the array.
+        commands: how work reaches the array; none: without commands.
+        control: logic of an FPGA design.
+        modes: other arrays over the same memories.
+    """
 
     axes: Annotated[list[AxisModel], Field(min_length=1, max_length=4)]
     memories: Annotated[list[MemoryModel], Field(min_length=1, max_length=16)]
@@ -309,8 +363,13 @@ class ParameterModel(Strict):
 
 
 class FitModel(Strict):
-    """How a parameter is fitted to a device: along the sizes of a dim, or out of a list, rising or
-    not."""
+    """How a parameter is fitted to a device: one of these.
+
+    Attributes:
+        unrolls: the dim that an axis of this size alone unrolls.
+        values: a rising list of which more is never slower.
+        choices: which are all tried.
+    """
 
     unrolls: Annotated[Dim | None, Field()] = None
     values: Annotated[list[Any] | None, Field(min_length=1)] = None
@@ -351,7 +410,12 @@ class TechnologyModel(Strict):
 
 
 class CacheModel(Strict):
-    """A cache in front of the off-chip memory."""
+    """A cache in front of the off-chip memory.
+
+    Attributes:
+        size: of the cache.
+        bandwidth: of what hits.
+    """
 
     size: Size
     bandwidth: Rate
@@ -418,7 +482,15 @@ class SpecModel(Strict):
 
 
 class ResourcesModel(Strict):
-    """Resources of an FPGA."""
+    """Resources of an FPGA.
+
+    Attributes:
+        dsps: DSP slices.
+        bram36: block RAMs of 36 Kibit.
+        luts: lookup tables.
+        ffs: flip-flops.
+        uram: ultra RAMs of 288 Kibit.
+    """
 
     dsps: Count
     bram36: Count

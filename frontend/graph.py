@@ -100,9 +100,10 @@ class ComputeLayer:
 class VectorLayer:
     """What is not a multiply-accumulate nest: it runs on the vector unit.
 
+    Others as of `ComputeLayer`.
+
     Attributes:
         read_bits, write_bits: bits fetched and written, parameters included.
-        Others as of `ComputeLayer`.
     """
 
     name: str

@@ -79,7 +79,8 @@ def co_search(
         designs: the file of all designs; beside the first one unless given.
         resume: go on with a study that began before.
         workers: processes.
-        trials, seconds: in place of the study's budget.
+        trials: in place of those of the study's budget.
+        seconds: in place of the time of the study's budget.
         ray: address of a Ray cluster in place of processes; `local` starts one.
         cache: folder of cost tables that later searches share.
         report: called after every round.

@@ -146,7 +146,8 @@ class TableModel(Strict):
 
     Attributes:
         file: name of a shipped table, or a path ending in .csv, .json or .parquet.
-        accuracy, uncertainty: names of columns.
+        accuracy: name of its column.
+        uncertainty: name of its column, standard deviations; a table may lack it.
         unit: what the numbers are multiplied with, 0.01 for percent.
         source: where they come from, in place of the file's name.
     """
@@ -162,7 +163,14 @@ Table = Annotated[TableModel, BeforeValidator(_table)]
 
 
 class PredictorModel(Strict):
-    """Boosted trees on a table: `evaluators.PredictorEvaluator`."""
+    """Boosted trees on a table: `evaluators.PredictorEvaluator`.
+
+    Attributes:
+        table: that it learns from; keys as of `table`.
+        folds: of the cross-validation that its error comes from, 2 at least.
+        rounds: of boosting.
+        seed: of the folds and the trees.
+    """
 
     table: Table
     folds: Annotated[Count, Field(ge=2)] = 5
@@ -176,7 +184,14 @@ class TrainModel(Strict):
     Attributes:
         dataset: `digits`, `mnist5000`, or the path of an .npz file or of a folder of images.
         size: rows and columns of the images, the dataset's own where not given.
+        epochs: most of them.
+        batch: images a step.
+        rate: the largest learning rate.
+        decay: of the weights.
+        patience: epochs without a better validation accuracy, after which training stops.
+        seeds: one or more; the accuracy is the mean over them.
         checkpoints: folder of interrupted and finished trainings.
+        threads: of PyTorch.
     """
 
     dataset: StrictStr
@@ -192,7 +207,12 @@ class TrainModel(Strict):
 
 
 class CommandModel(Strict):
-    """An external program, run in the study file's folder: `evaluators.CommandEvaluator`."""
+    """An external program, run in the study file's folder: `evaluators.CommandEvaluator`.
+
+    Attributes:
+        command: the program and its arguments.
+        timeout: for one network.
+    """
 
     command: Texts
     timeout: Seconds = 3600.0
@@ -202,6 +222,9 @@ class PublishedModel(Strict):
     """The path of one published table: `evaluators.published`.
 
     Attributes:
+        nasbench201: NAS-Bench-201's, CSV or JSON.
+        nasbench_macro: NAS-Bench-Macro's, JSON.
+        accel_nasbench: Accel-NASBench's, CSV.
         column: of NAS-Bench-201, which accuracy.
     """
 
@@ -225,7 +248,13 @@ class AccuracyModel(Strict):
     """Where a network's accuracies come from: one of `SOURCES`.
 
     Attributes:
+        table: of networks and their accuracies.
+        predictor: learned from a table.
+        train: every network is trained.
+        command: a program of yours.
+        published: a benchmark's table, as published.
         constant: the known accuracy of a fixed network, 0 to 1, with its `source`.
+        source: where `constant` comes from, in words.
     """
 
     table: Table | None = None
@@ -262,9 +291,11 @@ class TransformsModel(Strict):
     """What is free in a given network; arguments of `transforms.OnnxSpace`.
 
     Attributes:
-        keep: shares of channels. widths: of bits. resolutions: rows of the input.
+        keep: shares of a group's channels that may be kept.
+        widths: bits that a group of layers may have; none: as in the file.
+        resolutions: rows of the input; none: as in the file.
         depth: whether residual branches may be left out.
-        granularity: of channels.
+        granularity: kept channels are a multiple of it.
     """
 
     keep: list[Annotated[Share, Field(gt=0)]] = Field(default_factory=lambda: list(KEEP))
@@ -279,13 +310,15 @@ class NetworkModel(Strict):
 
     Attributes:
         name: unique in the study.
-        space, options: a built-in space, and arguments of its class.
-        model: or a network: a name of the zoo, or the path of an ONNX file.
-        bits, dims: of a model: width of all data, sizes of symbolic dimensions.
+        space: a built-in space of networks.
+        options: arguments of the space's class.
+        model: in place of a space a network: a name of the zoo, or the path of an ONNX file.
+        bits: of a model, width of all data.
+        dims: of a model, sizes of symbolic dimensions.
         transforms: makes a space of variants of a model.
         only: values that are left of some of the space's parameters.
         weight: of its accuracy, relative to those of the other networks.
-        accuracy: None: it does not count in the study's accuracy.
+        accuracy: where it comes from; without, it does not count in the study's accuracy.
     """
 
     name: Annotated[str, PlainValidator(_name)]
@@ -322,7 +355,14 @@ class NetworkModel(Strict):
 
 
 class MappingModel(Strict):
-    """How layers are mapped: `hardware.catalogue.Settings`."""
+    """How layers are mapped: `hardware.catalogue.Settings`.
+
+    Attributes:
+        objective: of the mapper.
+        effort: of the mapper.
+        near: a mapping found on other hardware is taken where its steps are within this factor of
+            the fewest that the array allows.
+    """
 
     objective: Objective = "edp"
     effort: EffortName = "fast"
@@ -330,7 +370,13 @@ class MappingModel(Strict):
 
 
 class MetricsModel(Strict):
-    """A number for some of the metrics: cycles or a time, an energy, an area."""
+    """A number for some of the metrics.
+
+    Attributes:
+        latency: cycles, or a time.
+        energy: with its unit.
+        area: with its unit.
+    """
 
     latency: Latency | None = None
     energy: Energy | None = None
@@ -338,7 +384,18 @@ class MetricsModel(Strict):
 
 
 class SpecsModel(MetricsModel):
-    """Most that each metric may be, and that a design may take of an FPGA."""
+    """Most that each metric may be, and that a design may take of an FPGA.
+
+    Attributes:
+        latency: cycles, or a time.
+        energy: with its unit.
+        area: with its unit.
+        dsps: DSP slices.
+        bram36: block RAMs of 36 Kibit.
+        uram: ultra RAMs.
+        luts: lookup tables.
+        ffs: flip-flops.
+    """
 
     dsps: AtLeast0 | None = None
     bram36: AtLeast0 | None = None
@@ -351,7 +408,8 @@ class BudgetModel(Strict):
     """When a study ends, and how much of the hardware it looks at.
 
     Attributes:
-        trials: proposals of the outer search. time: of all, seconds.
+        trials: proposals of the outer search.
+        time: of all: seconds, or a text such as `10 min`.
         designs: of hardware that are looked at in a trial.
     """
 
@@ -364,11 +422,24 @@ class StudyModel(Strict):
     """A study file.
 
     Attributes:
+        description: text for reports.
+        source: text for reports.
+        networks: tasks, each with the networks that may do it.
         hardware: a description with ranges (`hardware.space`), or `spec`: the name of a shipped
             spec or the path of one.
-        specs: most that each metric may be. bounds: where the penalty is 1. scales: units of
-            metrics in the sum, where they have no spec.
+        mapping: how layers are mapped.
+        specs: most that each metric may be, or one of the names in `spec_sets`.
         spec_sets: specs by name; `specs` may be one of the names.
+        bounds: where the penalty of a metric is 1; twice the spec where not given.
+        scales: units of metrics in the sum of `minimize`, where they have no spec.
+        rho: weight of the penalty in the reward.
+        minimize: what hardware minimises among designs that meet the specs: a metric, or weights
+            of several.
+        objectives: of the Pareto front; the first one decides which design is best.
+        strategy: that proposes networks and hardware.
+        options: of the strategy.
+        budget: when the study ends.
+        seed: of all that is random.
         batch: proposals that are made before the results of any of them are told.
     """
 
