@@ -135,3 +135,20 @@ def test_partial_sums_that_leave_are_as_wide_as_stated(accelerator: Accelerator)
     narrow = replace(sub, precision=replace(sub.precision, psum=8))
     found = alone(replace(accelerator, sub_accelerators=(narrow,)), convolution())
     assert found.traffic["buffer.O.write"] == 2304 * 8
+
+
+@pytest.mark.parametrize(("per", "fills"), [("layer", 1), ("fold", 64)])
+def test_the_array_fills_for_every_fold(per: str, fills: int) -> None:
+    """A register for one weight: 64 weights take turns in it, each for all 36 pixels."""
+    register = (
+        "memories:\n      - {name: reg, operands: [W], size: 8 bit, shared: none, energy: 0 pJ/bit,"
+        " buffering: single, area: 0 mm2, leakage: 0 mW}"
+    )
+    text = SPEC.replace("memories:", register)
+
+    def cycles(skew: int) -> int:
+        stated = f"skew: {{cycles: {skew}, per: {per}, operand: W}}\n    precision:"
+        document = parse_document(text.replace("precision:", stated), "hand.yaml")
+        return alone(parse_spec(document, "hand"), convolution()).cycles
+
+    assert cycles(6) - cycles(1) == 5 * fills
