@@ -95,6 +95,7 @@ class Evaluation:
         ]
 
     def cost(self) -> Cost:
+        """The whole cost: cycles, pJ, and bits read and written."""
         overflow, short = self.capacity()
         cycles, bound = self.time()
         read, written, network = self.traffic()
@@ -110,6 +111,7 @@ class Evaluation:
         )
 
     def compute_cycles(self) -> int:
+        """Cycles of the array alone: temporal steps times the cycles of a multiply-accumulate."""
         steps = math.prod(self.mapping.steps(self.problem.nest, dim) for dim in DIMS)
         return steps * self.sub.cycles_per_mac
 

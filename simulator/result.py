@@ -183,10 +183,12 @@ class Result:
 
     @property
     def seconds(self) -> float:
+        """Seconds until all networks have ended: cycles at the clock of the spec."""
         return self.cycles / self.spec.clock_hz
 
     @property
     def energy_pj(self) -> float:
+        """pJ, of all components."""
         return sum(self.energy_by_component.values())
 
     @property
@@ -196,10 +198,12 @@ class Result:
 
     @property
     def macs(self) -> int:
+        """Multiply-accumulates of all layers."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def dram_bytes(self) -> int:
+        """Bytes read from the DRAM and written to it, all layers."""
         return sum(layer.dram_bytes for layer in self.layers)
 
     @property
@@ -215,6 +219,7 @@ class Result:
 
     @property
     def area_mm2(self) -> float:
+        """mm², of all components."""
         return sum(self.spec.area_by_component.values())
 
     @property

@@ -48,6 +48,7 @@ class CommandEvaluator(Evaluator):
         self.command, self.timeout, self.folder = tuple(command), timeout, folder
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`: the program is asked once, in JSON, within `timeout`."""
         key = space.encode(choice)
         question = json.dumps({"space": space.name, "key": key, "choice": dict(choice)})
         start = time.perf_counter()

@@ -42,6 +42,7 @@ class TableEvaluator(Evaluator):
         self.entries, self.source = dict(entries), source
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`; a choice without a row is an EvaluationError."""
         start = time.perf_counter()
         key = space.encode(choice)
         entry = self.entries.get(key)

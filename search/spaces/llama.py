@@ -94,6 +94,7 @@ class Llama(WrittenSpace):
         super().__init__([Parameter(name, getattr(self.base, name)) for name in names], bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: decoder blocks, then the logits of the last token."""
         hidden, head = number(choice, "hidden"), self.base.head
         x = b.input("hidden_states", (1, self.tokens, hidden))
         rotation = [b.input(name, (1, 1, self.tokens, head)) for name in ("cos", "sin")]

@@ -80,6 +80,7 @@ class ResNet9(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: convolution, residual blocks, pooling, classifier."""
         size = self.size_in
         x = b.input("input", (1, self.channels, size, size))
         width = number(choice, "stem")

@@ -256,6 +256,7 @@ class WrittenSpace(Space):
         """Write the network of a valid choice."""
 
     def to_onnx(self, choice: Choice) -> ModelProto:
+        """As `Space.to_onnx`: what `write` writes; ChoiceError for a choice that is not one."""
         self.validate(choice)
         builder = GraphBuilder(self.name, self.opset)
         self.write(builder, choice)

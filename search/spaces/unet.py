@@ -49,6 +49,7 @@ class UNet(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: levels down, a bottom, levels up with the skips joined."""
         height = number(choice, "height")
         widths = [number(choice, f"filters{level}") * 2**level for level in range(height)]
         x, channels = (
