@@ -41,7 +41,7 @@ class Roofline:
 
 
 def roofline(problem: Problem) -> Roofline:
-    """The roofline of a problem."""
+    """The roofline of a problem (Williams, Waterman and Patterson 2009), on exact least traffic."""
     nest, sub, dram = problem.nest, problem.sub, problem.sub.dram
     bits = {operand: nest.elements(operand) * problem.bits.of(operand) for operand in OPERANDS}
     read: dict[tuple[str, Operand], int] = {}

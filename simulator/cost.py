@@ -52,7 +52,10 @@ class Cost:
 
 
 def evaluate(problem: Problem, mapping: Mapping) -> Cost:
-    """The cost of one mapping, by the compiled kernel, or by plain Python where it reloads."""
+    """The cost of one mapping, by the compiled kernel, or by plain Python where it reloads.
+
+    A mapping whose tiles do not fit has a cost too, which says so: `overflow` and `short_bits`.
+    """
     if mapping.reload:
         return Evaluation(problem, mapping).cost()
     names = [memory.name for memory in problem.sub.memories]

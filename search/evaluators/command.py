@@ -30,6 +30,9 @@ class CommandEvaluator(Evaluator):
         command: the program and its arguments.
         timeout: seconds after which it is killed.
         folder: in which it runs.
+
+    Raises:
+        EvaluationError: the command is empty or one text, or the time-out is not above 0.
     """
 
     def __init__(

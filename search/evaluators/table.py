@@ -34,6 +34,9 @@ class TableEvaluator(Evaluator):
     Args:
         entries: by key of the choice (`Space.encode`).
         source: where the numbers come from.
+
+    Raises:
+        EvaluationError: there is no entry.
     """
 
     def __init__(self, entries: Mapping[str, Entry], source: str) -> None:

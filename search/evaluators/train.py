@@ -72,6 +72,9 @@ class TrainEvaluator(Evaluator):
         folder: of checkpoints, one written after every epoch; an interrupted training goes on, and
             a finished one is not repeated. None: nothing is kept.
         threads: of PyTorch.
+
+    Raises:
+        EvaluationError: there is no seed.
     """
 
     def __init__(

@@ -68,6 +68,9 @@ class Llama(WrittenSpace):
         tokens: that go in.
         past: tokens whose keys and values are cached.
         bits: width of all data.
+
+    Raises:
+        InputError: the base is none of `BASES`.
     """
 
     name = "llama"

@@ -49,6 +49,9 @@ class ResNet9(WrittenSpace):
         channels, classes: of input and output.
         filters: of every block, in place of the variant's.
         bits: width of all data.
+
+    Raises:
+        InputError: the size is no multiple of 2^blocks.
     """
 
     name = "resnet9"

@@ -31,6 +31,9 @@ class UNet(WrittenSpace):
         size: rows and columns of the input, a multiple of 16.
         channels, classes: of input and output.
         bits: width of all data.
+
+    Raises:
+        InputError: the size is no multiple of 16.
     """
 
     name = "unet"
