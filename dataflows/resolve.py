@@ -209,12 +209,8 @@ def _array_costs(
             (given_read or 0.0, given_write or 0.0),
             stated.area or 0.0,
             stated.leakage or 0.0,
-            _sources(stated.source, [
-                ("energy", GIVEN),  # demanded by `checks`
-                ("area", GIVEN if stated.area is not None else NOT_GIVEN),
-                ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
-            ]),
-        )  # fmt: skip
+            _given_sources(stated),
+        )
     given = (given_read, given_write, stated.area, stated.leakage)
     if None in given:
         figures, source = _derived_array(stated, read_bandwidth, technology)
@@ -379,12 +375,8 @@ def _mac(stated: MacModel, precision: Precision, technology: TechnologyModel | N
             stated.energy or 0.0,
             stated.area or 0.0,
             stated.leakage or 0.0,
-            _sources(stated.source, [
-                ("energy", GIVEN),  # demanded by `checks`
-                ("area", GIVEN if stated.area is not None else NOT_GIVEN),
-                ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
-            ]),
-        )  # fmt: skip
+            _given_sources(stated),
+        )
     if None not in (stated.energy, stated.area, stated.leakage):
         source = GIVEN
         energy = area = leakage = 0.0
@@ -469,6 +461,15 @@ def _either(first: float | None, second: float | None, derived: str) -> str:
     if first is not None and second is not None:
         return GIVEN
     return derived if first is None and second is None else f"in part {GIVEN}, else {derived}"
+
+
+def _given_sources(stated: MemoryModel | MacModel) -> str:
+    """Where figures come from without a technology that could give those not stated."""
+    return _sources(stated.source, [
+        ("energy", GIVEN),  # demanded by `checks`
+        ("area", GIVEN if stated.area is not None else NOT_GIVEN),
+        ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
+    ])  # fmt: skip
 
 
 def _sources(stated: str, parts: list[tuple[str, str]]) -> str:

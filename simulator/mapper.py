@@ -22,7 +22,7 @@ from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapping import Loop, Mapping, Unroll
 from .problem import Integers, Problem, Reals
-from .result import Objective
+from .result import Objective, valued
 from .spatial import unrollings
 
 OBJECTIVES: Final[tuple[Objective, ...]] = ("latency", "energy", "edp")
@@ -262,13 +262,7 @@ class _Search:
 def value_of(problem: Problem, cost: Cost, objective: Objective) -> float:
     """The objective of a cost, multiply-accumulates included."""
     energy = cost.energy + problem.nest.macs * problem.sub.mac_energy
-    match objective:
-        case "latency":
-            return float(cost.cycles)
-        case "energy":
-            return energy
-        case "edp":
-            return energy * cost.cycles
+    return valued(objective, cost.cycles, energy)
 
 
 def mapping_of(

@@ -21,6 +21,17 @@ Fidelity = Literal["analytic", "cycle", "roofline"]
 Kind = Literal["compute", "vector", "move"]
 
 
+def valued(objective: Objective, cycles: int, energy: float) -> float:
+    """What an objective makes of cycles and pJ: cycles, pJ, or pJ x cycles."""
+    match objective:
+        case "latency":
+            return float(cycles)
+        case "energy":
+            return energy
+        case "edp":
+            return energy * cycles
+
+
 @dataclass(frozen=True, slots=True)
 class LayerResult:
     """Cost of one layer.

@@ -1,4 +1,4 @@
-"""Lower bounds on schedules, without a search.
+"""Lower bounds on schedules, without a search, for the exact scheduler (`limits`: cheaper ones).
 
 - *Critical path*: no chain of tasks is shorter than its fastest durations, releases included.
 - *Load*: for weights of the machines that sum to 1, the makespan is at least the weighted sum of

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chiploom.frontend import LayerGraph, VectorLayer, load_onnx
+from chiploom.frontend import LayerGraph, load_onnx
 from chiploom.frontend.onnx_import import import_model
 from chiploom.frontend.passes.views import alias_views
 from chiploom.frontend.program import Node, PassOrderError, Program, TensorType
 
 sys.path.insert(0, str(Path(__file__).parent))
+from node_views import vectors
 from onnx_models import (
     INT64,
     constant,
@@ -33,10 +34,6 @@ X = {"x": (1, 4, 8, 8)}
 CONV = node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1])
 W = weight("w", (4, 4, 3, 3))
 BITS = 4 * 8 * 8 * 32  # of x, and of every tensor of its shape
-
-
-def vectors(network: LayerGraph) -> list[VectorLayer]:
-    return [layer for layer in network if isinstance(layer, VectorLayer)]
 
 
 # --- constants folded into products ---------------------------------------------------------
