@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cpsat import horizon, options, order_of
 from .instance import WHOLE, Goal, Instance, Reals
+from .options import horizon, options, order_of
 from .products import Answer, least_product
 
 #: Steps of the ascent.
