@@ -1,4 +1,4 @@
-"""Multiply-accumulate and vector units as a spec states them: pJ, mm2, mW, and their sources."""
+"""Multiply-accumulate and vector units as a spec states them: pJ, mm², mW, and their sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .technology import horowitz, mac, register, vector_lane
 
 @dataclass(frozen=True, slots=True)
 class MacUnit:
-    """pJ per multiply-accumulate; mm2 and mW of one unit; where they come from."""
+    """pJ per multiply-accumulate; mm² and mW of one unit; where they come from."""
 
     energy: float
     area: float
@@ -21,7 +21,7 @@ class MacUnit:
 
 
 def mac_unit(stated: MacModel, precision: Precision, technology: TechnologyModel | None) -> MacUnit:
-    """pJ, mm2 and mW of one multiply-accumulate unit with the registers around it."""
+    """pJ, mm² and mW of one multiply-accumulate unit with the registers around it."""
     if technology is None:
         return MacUnit(
             stated.energy or 0.0,
@@ -49,7 +49,7 @@ def mac_unit(stated: MacModel, precision: Precision, technology: TechnologyModel
 def _derived_mac(
     stated: MacModel, precision: Precision, technology: TechnologyModel
 ) -> tuple[float, float, float, str]:
-    """(pJ, mm2, mW) of the unit and its pipeline registers, and their source."""
+    """(pJ, mm², mW) of the unit and its pipeline registers, and their source."""
     derive = derived_by(None, technology)
     source = stated.derive or technology.mac_source
     if source is None:
@@ -75,7 +75,7 @@ def _derived_mac(
 
 
 def vector_unit(architecture: Architecture, technology: TechnologyModel | None) -> VectorUnit:
-    """The vector unit: pJ per operation, mm2 and mW of all lanes; its source says where neither
+    """The vector unit: pJ per operation, mm² and mW of all lanes; its source says where neither
     spec nor technology gives a figure, which then is 0."""
     stated = architecture.vector
     simple, special = stated.simple_energy, stated.special_energy

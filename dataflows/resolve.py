@@ -190,7 +190,7 @@ def _bandwidths(stated: MemoryModel | DramModel, clock_hz: float) -> tuple[float
 def _array_costs(
     stated: MemoryModel, read_bandwidth: float, technology: TechnologyModel | None
 ) -> tuple[tuple[float, float], float, float, str]:
-    """(read, write) pJ per bit, mm2, mW of one instance, and where they come from."""
+    """(read, write) pJ per bit, mm², mW of one instance, and where they come from."""
     given_read = stated.read_energy if stated.read_energy is not None else stated.energy
     given_write = stated.write_energy if stated.write_energy is not None else stated.energy
     if technology is None:
@@ -223,7 +223,7 @@ def _array_costs(
 def _derived_array(
     stated: MemoryModel, read_bandwidth: float, technology: TechnologyModel
 ) -> tuple[tuple[float, float, float, float], str]:
-    """(pJ per bit read, written, mm2, mW) of one instance, and their source."""
+    """(pJ per bit read, written, mm², mW) of one instance, and their source."""
     derive = derived_by(stated.derive, technology)
     as_registers = stated.type == "registers" or (
         stated.type == "auto" and stated.size <= REGISTERS_UP_TO_BITS

@@ -32,7 +32,7 @@ class CommandEvaluator(Evaluator):
         folder: in which it runs.
 
     Raises:
-        EvaluationError: the command is empty or one text, or the time-out is not above 0.
+        EvaluationError: the command is empty or one text, or `timeout` is not above 0.
     """
 
     def __init__(
