@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_stdout(target: Path | None) -> bool:
+    """Whether an option's value is `-`, which stands for standard output."""
     return target is not None and str(target) == "-"
 
 

@@ -306,6 +306,7 @@ class SubAccelerator:
 
     @property
     def dram(self) -> Memory:
+        """The outermost memory, which holds every operand."""
         return self.memories[-1]
 
     def levels(self, operand: Operand) -> tuple[Memory, ...]:

@@ -6,7 +6,11 @@ from .template import Template, load_template
 
 
 def describe_template(template: Template | str) -> str:
-    """A template as text: what it is, its loop nest, its parameters, its source."""
+    """A template as text: what it is, its loop nest, its parameters, its source.
+
+    Raises:
+        SpecError: there is no template of this name.
+    """
     shown = load_template(template) if isinstance(template, str) else template
     parts = [
         f"{shown.name}: {shown.title}",

@@ -21,8 +21,8 @@ from .accelerator import (
     Precision,
     Skew,
     SubAccelerator,
-    VectorUnit,
 )
+from .datapath import mac_unit, vector_unit
 from .errors import DerivationError
 from .fabric import on_fabric
 from .modes import axes_of, mode_of
@@ -30,22 +30,18 @@ from .resources import Device
 from .schema import (
     Architecture,
     CommandsModel,
-    Derive,
     DramModel,
-    MacModel,
     MemoryModel,
     TechnologyModel,
 )
+from .stated import GIVEN, NOT_GIVEN, derived_by, either_source, given_sources, sources_of
 from .technology import (
     Refused,
     Unavailable,
     dram,
     dram_timing,
-    horowitz,
-    mac,
     register,
     sram,
-    vector_lane,
     wire_energy,
     wire_source,
 )
@@ -53,8 +49,6 @@ from .technology.fpga import DSP_RATIO
 from .units import Bandwidth, Duration
 
 UNLIMITED = Bandwidth(math.inf)
-GIVEN = "given by the spec"
-NOT_GIVEN = "not given, counted as 0"
 
 #: Up to this capacity a memory is registers unless the spec says otherwise (64 words of 16 bit):
 #: below CACTI's smallest SRAM, and what Eyeriss built its input and psum scratchpads of.
@@ -91,13 +85,13 @@ def build(
     pes = math.prod(axis.size for axis in axes)
     precision = Precision(**architecture.precision.model_dump())
     with _deriving("mac"):
-        unit = _mac(architecture.mac, precision, chip.technology)
+        unit = mac_unit(architecture.mac, precision, chip.technology)
     on_chip = []
     for number, stated in enumerate(architecture.memories):
         with _deriving("memories", number):
             on_chip.append(_memory(stated, axes, chip))
     with _deriving("vector"):
-        vector = _vector(architecture, chip.technology)
+        vector = vector_unit(architecture, chip.technology)
     per_pe = unit.area * pes + sum(
         memory.area_mm2 for memory in on_chip if len(memory.shared) < len(axes)
     )
@@ -127,7 +121,7 @@ def build(
     for number, mode in enumerate(architecture.modes):
         arithmetic = mode.mac or architecture.mac
         with _deriving("modes", number, "mac"):
-            energy = _mac(arithmetic, precision, chip.technology).energy
+            energy = mac_unit(arithmetic, precision, chip.technology).energy
         on_dsps = chip.device is not None and arithmetic.energy is None
         modes.append(mode_of(sub, mode, energy * (DSP_RATIO if on_dsps else 1)))
     return replace(sub, modes=tuple(modes)) if modes else sub
@@ -147,11 +141,6 @@ def _deriving(*where: str | int) -> Iterator[None]:
         yield
     except (Unavailable, Refused) as error:
         raise DerivationError(where, str(error)) from error
-
-
-def _derive(stated: Derive | None, technology: TechnologyModel | None) -> Derive:
-    """What derives a component's numbers: its own choice, else the spec's."""
-    return stated or (technology.source if technology else "tables")
 
 
 def shared_axes(memory: MemoryModel, axes: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,7 +190,7 @@ def _bandwidths(stated: MemoryModel | DramModel, clock_hz: float) -> tuple[float
 def _array_costs(
     stated: MemoryModel, read_bandwidth: float, technology: TechnologyModel | None
 ) -> tuple[tuple[float, float], float, float, str]:
-    """(read, write) pJ per bit, mm2, mW of one instance, and where they come from."""
+    """(read, write) pJ per bit, mm², mW of one instance, and where they come from."""
     given_read = stated.read_energy if stated.read_energy is not None else stated.energy
     given_write = stated.write_energy if stated.write_energy is not None else stated.energy
     if technology is None:
@@ -209,12 +198,8 @@ def _array_costs(
             (given_read or 0.0, given_write or 0.0),
             stated.area or 0.0,
             stated.leakage or 0.0,
-            _sources(stated.source, [
-                ("energy", GIVEN),  # demanded by `checks`
-                ("area", GIVEN if stated.area is not None else NOT_GIVEN),
-                ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
-            ]),
-        )  # fmt: skip
+            given_sources(stated),
+        )
     given = (given_read, given_write, stated.area, stated.leakage)
     if None in given:
         figures, source = _derived_array(stated, read_bandwidth, technology)
@@ -227,8 +212,8 @@ def _array_costs(
         (read, write),
         area,
         leakage,
-        _sources(stated.source, [
-            ("energy", _either(given_read, given_write, source)),
+        sources_of(stated.source, [
+            ("energy", either_source(given_read, given_write, source)),
             ("area", source if stated.area is None else GIVEN),
             ("leakage", source if stated.leakage is None else GIVEN),
         ]),
@@ -238,8 +223,8 @@ def _array_costs(
 def _derived_array(
     stated: MemoryModel, read_bandwidth: float, technology: TechnologyModel
 ) -> tuple[tuple[float, float, float, float], str]:
-    """(pJ per bit read, written, mm2, mW) of one instance, and their source."""
-    derive = _derive(stated.derive, technology)
+    """(pJ per bit read, written, mm², mW) of one instance, and their source."""
+    derive = derived_by(stated.derive, technology)
     as_registers = stated.type == "registers" or (
         stated.type == "auto" and stated.size <= REGISTERS_UP_TO_BITS
     )
@@ -299,11 +284,11 @@ def dram_energy(stated: DramModel, technology: TechnologyModel | None) -> tuple[
     read, write, derived = 0.0, 0.0, ""
     if stated.type and None in (own_read, own_write):
         with _deriving("dram"):
-            read, write, derived = dram(stated.type, _derive(stated.derive, technology))
+            read, write, derived = dram(stated.type, derived_by(stated.derive, technology))
     return (
         read if own_read is None else own_read,
         write if own_write is None else own_write,
-        _either(own_read, own_write, derived),
+        either_source(own_read, own_write, derived),
     )
 
 
@@ -324,7 +309,7 @@ def _dram(chip: Chip, axes: tuple[Axis, ...]) -> Memory:
         bursts=bursts,
         read_energy=read_energy,
         write_energy=write_energy,
-        source=_sources(stated.source, [
+        source=sources_of(stated.source, [
             ("energy", source),
             ("area", "off chip"),
             ("leakage", "off chip, in the energy per bit"),
@@ -359,122 +344,3 @@ def _dram_timing(stated: DramModel, chip: Chip) -> tuple[float, Bursts | None]:
             0.0 if stated.request is None else stated.request.cycles(chip.clock_hz),
         )
     return latency.cycles(chip.clock_hz), bursts
-
-
-# -- arithmetic ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Mac:
-    energy: float
-    area: float
-    leakage: float
-    source: str
-
-
-def _mac(stated: MacModel, precision: Precision, technology: TechnologyModel | None) -> _Mac:
-    """pJ, mm2 and mW of one multiply-accumulate unit with the registers around it."""
-    if technology is None:
-        return _Mac(
-            stated.energy or 0.0,
-            stated.area or 0.0,
-            stated.leakage or 0.0,
-            _sources(stated.source, [
-                ("energy", GIVEN),  # demanded by `checks`
-                ("area", GIVEN if stated.area is not None else NOT_GIVEN),
-                ("leakage", GIVEN if stated.leakage is not None else NOT_GIVEN),
-            ]),
-        )  # fmt: skip
-    if None not in (stated.energy, stated.area, stated.leakage):
-        source = GIVEN
-        energy = area = leakage = 0.0
-    else:
-        energy, area, leakage, source = _derived_mac(stated, precision, technology)
-    return _Mac(
-        energy if stated.energy is None else stated.energy,
-        area if stated.area is None else stated.area,
-        leakage if stated.leakage is None else stated.leakage,
-        _sources(stated.source, [
-            ("energy", source if stated.energy is None else GIVEN),
-            ("area", source if stated.area is None else GIVEN),
-            ("leakage", source if stated.leakage is None else GIVEN),
-        ]),
-    )  # fmt: skip
-
-
-def _derived_mac(
-    stated: MacModel, precision: Precision, technology: TechnologyModel
-) -> tuple[float, float, float, str]:
-    """(pJ, mm2, mW) of the unit and its pipeline registers, and their source."""
-    derive = _derive(None, technology)
-    source = stated.derive or technology.mac_source
-    if source is None:
-        source = "hwcomponents" if derive == "hwcomponents" else "aladdin"
-    w, i = stated.factors.get("W", precision.W), stated.factors.get("I", precision.I)
-    unit = mac(technology.node, w, i, precision.psum, source, stated.type)
-    energy, area, leakage, text = unit.energy_pj, unit.area_mm2, unit.leakage_mw, unit.source
-    if stated.registers:
-        bit = register(technology.node, "hwcomponents" if source == "hwcomponents" else derive)
-        energy += bit.write_energy * stated.registers
-        area += bit.area_mm2 * stated.registers
-        leakage += bit.leakage_mw * stated.registers
-        text += f" + {stated.registers} bit written to pipeline registers ({bit.source})"
-    energy *= stated.products
-    if stated.products != 1:
-        text += f", {stated.products:g} per multiply-accumulate of a layer"
-    if stated.adds:
-        adder, beyond = horowitz("add", stated.type, (precision.psum,), technology.node)
-        energy += stated.adds * adder.energy_pj
-        text += f" + {stated.adds:g} adders of {precision.psum} bit ({adder.source}"
-        text += ", extrapolated)" if beyond else ")"
-    return energy, area, leakage, text
-
-
-def _vector(architecture: Architecture, technology: TechnologyModel | None) -> VectorUnit:
-    stated = architecture.vector
-    simple, special = stated.simple_energy, stated.special_energy
-    area, leakage, source = stated.area, stated.leakage, NOT_GIVEN
-    if technology is not None and None in (simple, special, area, leakage):
-        lane, special_pj = vector_lane(
-            technology.node, architecture.precision.psum, stated.special_cycles,
-            architecture.mac.type, _derive(stated.derive, technology),
-        )  # fmt: skip
-        source = lane.source
-        simple = lane.energy_pj if simple is None else simple
-        special = special_pj if special is None else special
-        area = lane.area_mm2 * stated.lanes if area is None else area
-        leakage = lane.leakage_mw * stated.lanes if leakage is None else leakage
-    return VectorUnit(
-        lanes=stated.lanes,
-        special_cycles=stated.special_cycles,
-        simple_energy=simple or 0.0,
-        special_energy=special or 0.0,
-        area_mm2=area or 0.0,
-        leakage_mw=leakage or 0.0,
-        source=_sources(stated.source, [
-            ("energy", _either(stated.simple_energy, stated.special_energy, source)),
-            ("area", GIVEN if stated.area is not None else source),
-            ("leakage", GIVEN if stated.leakage is not None else source),
-        ]),
-        pixels=stated.pixels,
-        window_bits=stated.window,
-    )  # fmt: skip
-
-
-# -- sources ---------------------------------------------------------------------------------------
-
-
-def _either(first: float | None, second: float | None, derived: str) -> str:
-    """The source of two figures, each of which may be given."""
-    if first is not None and second is not None:
-        return GIVEN
-    return derived if first is None and second is None else f"in part {GIVEN}, else {derived}"
-
-
-def _sources(stated: str, parts: list[tuple[str, str]]) -> str:
-    """`energy, area: CACTI …; leakage: given by the spec`, after what the spec says itself."""
-    merged: dict[str, list[str]] = {}
-    for figure, source in parts:
-        merged.setdefault(source, []).append(figure)
-    text = "; ".join(f"{', '.join(figures)}: {source}" for source, figures in merged.items())
-    return f"{stated.strip()} ({text})" if stated else text

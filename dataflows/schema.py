@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictStr
 
@@ -511,8 +511,3 @@ class DeviceModel(Strict):
     most_clock: Frequency
     dram: DramModel
     source: StrictStr
-
-
-def literal_choices(annotation: object) -> tuple[str, ...]:
-    """The texts that a `Literal` allows."""
-    return tuple(str(choice) for choice in get_args(annotation))

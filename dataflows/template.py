@@ -73,6 +73,7 @@ class Template:
     fit: Mapping[str, FitRange] = field(default_factory=dict)
 
     def parameter(self, name: str) -> Parameter:
+        """The parameter of a name that the template declares; StopIteration without one."""
         return next(parameter for parameter in self.parameters if parameter.name == name)
 
 

@@ -29,6 +29,7 @@ class Tensor:
 
     @property
     def elements(self) -> int:
+        """How many it has: the product of `shape`, 1 for a scalar."""
         count = 1
         for size in self.shape:
             count *= size
@@ -36,6 +37,7 @@ class Tensor:
 
     @property
     def total_bits(self) -> int:
+        """Bits of all its elements."""
         return self.elements * self.bits
 
 
@@ -193,6 +195,7 @@ class LayerGraph:
 
     @property
     def compute_layers(self) -> tuple[ComputeLayer, ...]:
+        """Layers that are loop nests of multiply-accumulates, in the order of `layers`."""
         return tuple(layer for layer in self.layers if isinstance(layer, ComputeLayer))
 
     @property

@@ -61,6 +61,7 @@ class NodeView:
         return tensor
 
     def optional(self, position: int) -> Tensor | None:
+        """An input that may be left out; None where it is."""
         return self.inputs[position] if position < len(self.inputs) else None
 
     @property
@@ -71,6 +72,7 @@ class NodeView:
         return self.outputs[0]
 
     def present_inputs(self) -> tuple[Tensor, ...]:
+        """The inputs that are not left out, in the operator's order."""
         return tuple(tensor for tensor in self.inputs if tensor is not None)
 
 

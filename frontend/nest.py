@@ -112,4 +112,5 @@ class OperandBits:
     O: int  # noqa: E741
 
     def of(self, operand: Operand) -> int:
+        """Bits of one element of an operand."""
         return {"W": self.W, "I": self.I, "O": self.O}[operand]

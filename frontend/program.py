@@ -34,6 +34,7 @@ class TensorType:
 
     @classmethod
     def of(cls, shape: tuple[int | None, ...] | None, element: int) -> TensorType:
+        """With the width that belongs to the element type."""
         return cls(shape, element, bits_of(element))
 
     @property
@@ -45,6 +46,7 @@ class TensorType:
 
     @property
     def elements(self) -> int | None:
+        """How many, None where a size is not known."""
         sizes = self.known
         if sizes is None:
             return None
@@ -87,9 +89,11 @@ class Node:
         return not self.domain and self.op in operators
 
     def reads(self) -> Iterator[str]:
+        """The inputs that are not left out."""
         return (name for name in self.inputs if name)
 
     def writes(self) -> Iterator[str]:
+        """The outputs that are not left out."""
         return (name for name in self.outputs if name)
 
 
@@ -124,6 +128,7 @@ class Program:
     facts: frozenset[str] = frozenset()
 
     def type_of(self, tensor: str) -> TensorType:
+        """A tensor's type; one without rank and element type where none is known."""
         return self.types.get(tensor) or TensorType.of(None, 0)
 
     def consumers(self) -> dict[str, list[Node]]:
@@ -139,6 +144,7 @@ class Program:
         return {tensor: node for node in self.nodes for tensor in node.writes()}
 
     def with_notes(self, *notes: str) -> Program:
+        """The program with further notes behind its own."""
         return replace(self, notes=(*self.notes, *notes)) if notes else self
 
 

@@ -42,6 +42,7 @@ class ShapeView:
     constants: Mapping[int, Array] = field(default_factory=dict)
 
     def has(self, position: int) -> bool:
+        """Whether an input is there: listed, and not left out."""
         return position < len(self.inputs) and self.inputs[position] is not None
 
     def type(self, position: int) -> TensorType:

@@ -38,6 +38,7 @@ def count(value: int) -> str:
 
 
 def energy(picojoule: float) -> str:
+    """Picojoules with an SI prefix: `1.13 mJ`."""
     return si(picojoule * 1e-12, "J")
 
 

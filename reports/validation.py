@@ -62,8 +62,10 @@ def figure(value: float) -> str:
 
 
 def percent(share: float) -> str:
+    """A share as percent with two digits: `0.0312` is `3.12%`."""
     return f"{share:.2%}"
 
 
 def signed(share: float) -> str:
+    """As `percent`, with its sign."""
     return f"{share:+.2%}"

@@ -89,10 +89,12 @@ class Outcome:
 
     @property
     def design(self) -> Design | None:
+        """The best one that was looked at; None where there is none."""
         return self.looked[self.best][0] if self.best >= 0 else None
 
     @property
     def costs(self) -> Costs | None:
+        """Costs of `design`; None where there is none."""
         return self.looked[self.best][1] if self.best >= 0 else None
 
 
@@ -122,6 +124,7 @@ class Context:
         return [network.space.decode(key) for network, key in pairs]
 
     def graphs(self, networks: Networks) -> list[LayerGraph]:
+        """The layer graphs of networks by their keys, in the order of the study."""
         pairs = zip(self.study.networks, self.choices(networks), strict=True)
         return [network.space.build(choice) for network, choice in pairs]
 

@@ -43,6 +43,7 @@ class Here(Engine):
         self.context = context
 
     def outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """As `Engine.outcomes`; a task is evaluated when its outcome is asked for."""
         return map(self.context.evaluate, tasks)
 
 
@@ -58,9 +59,11 @@ class Processes(Engine):
         return self._workers.notes
 
     def outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """As `Engine.outcomes`; all tasks are handed out at once."""
         return self._workers.map(_evaluate, tasks)
 
     def close(self, *, at_once: bool = False) -> None:
+        """As `Engine.close`; tasks that have not begun are dropped."""
         self._workers.close(at_once=at_once)
 
 
@@ -96,11 +99,13 @@ class Ray(Engine):
         ]
 
     def outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """As `Engine.outcomes`; a task goes to the first machine that is free."""
         pool = self._ray.util.ActorPool(self._actors)
         found: Iterator[Outcome] = pool.map(lambda actor, task: actor.evaluate.remote(task), tasks)
         return found
 
     def close(self, *, at_once: bool = False) -> None:
+        """As `Engine.close`; a cluster that is gone already is no error."""
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.shutdown()
 

@@ -73,6 +73,7 @@ class RestrictedSpace(Space):
         self.whole, self.name, self.source = whole, whole.name, whole.source
 
     def to_onnx(self, choice: Choice) -> ModelProto:
+        """As `Space.to_onnx`, for choices that are left."""
         self.validate(choice)
         return self.whole.to_onnx(choice)
 

@@ -27,6 +27,7 @@ class Costs:
     area_mm2: float
 
     def of(self, metric: Metric) -> float:
+        """One of the three by the name that specs give it: cycles, pJ, mm²."""
         return {"latency": float(self.cycles), "energy": self.energy_pj, "area": self.area_mm2}[
             metric
         ]

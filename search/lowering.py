@@ -44,6 +44,7 @@ class ProgramBuilder(GraphBuilder):
         self._counts: Counter[str] = Counter()
 
     def input(self, name: str, shape: Sequence[int], dtype: int = TensorProto.FLOAT) -> str:
+        """As `GraphBuilder.input`."""
         self._types[name] = TensorType.of(tuple(shape), dtype)
         self._input_names.append(name)
         return name
@@ -51,11 +52,13 @@ class ProgramBuilder(GraphBuilder):
     def output(
         self, value: str, name: str, shape: Sequence[int], dtype: int = TensorProto.FLOAT
     ) -> None:
+        """As `GraphBuilder.output`; ValueError where the shape is not the inferred one."""
         if self._types[value].shape != tuple(shape):
             raise ValueError(f"output {name}: expected {self._types[value].shape}, got {shape}")
         self._renamed[value] = name
 
     def weight(self, name: str, shape: Sequence[int], dtype: int = TensorProto.FLOAT) -> str:
+        """As `GraphBuilder.weight`; ValueError where a second call differs in type or shape."""
         full = ".".join([*self._modules, name])
         made = TensorType.of(tuple(shape), dtype)
         if self._types.setdefault(full, made) != made:
@@ -64,6 +67,7 @@ class ProgramBuilder(GraphBuilder):
         return full
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike) -> str:
+        """As `GraphBuilder.constant`; the value is kept only where the import would keep it."""
         array = np.asarray(value, dtype)
         name = f"{self._named('Constant')}_output_0"
         self._types[name] = TensorType.of(array.shape, helper.np_dtype_to_tensor_dtype(array.dtype))
@@ -73,6 +77,7 @@ class ProgramBuilder(GraphBuilder):
         return name
 
     def node_n(self, op: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """As `GraphBuilder.node_n`; ValueError where all inputs are fixed: an import folds it."""
         present = [name for name in inputs if name]
         if present and self._static.issuperset(present):
             raise ValueError(f"{op}: its inputs are all fixed; compute its result instead")

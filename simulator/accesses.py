@@ -73,6 +73,7 @@ class Split:
 
     @property
     def steps(self) -> int:
+        """Temporal steps of the instance with the most work."""
         return -(-self.size // self.unrolled)
 
     def active(self, start: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..frontend.nest import OPERANDS, Operand
 from .problem import Problem
-from .result import Objective
+from .result import Objective, valued
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,11 @@ class Roofline:
 
     def of(self, objective: Objective) -> float:
         """The bound in the unit of an objective."""
-        match objective:
-            case "latency":
-                return float(self.cycles)
-            case "energy":
-                return self.energy
-            case "edp":
-                return self.energy * self.cycles
+        return valued(objective, self.cycles, self.energy)
 
 
 def roofline(problem: Problem) -> Roofline:
-    """The roofline of a problem."""
+    """The roofline of a problem (Williams, Waterman and Patterson 2009), on exact least traffic."""
     nest, sub, dram = problem.nest, problem.sub, problem.sub.dram
     bits = {operand: nest.elements(operand) * problem.bits.of(operand) for operand in OPERANDS}
     read: dict[tuple[str, Operand], int] = {}

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 from ..dataflows.accelerator import Memory
 from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
@@ -52,7 +53,10 @@ class Cost:
 
 
 def evaluate(problem: Problem, mapping: Mapping) -> Cost:
-    """The cost of one mapping, by the compiled kernel, or by plain Python where it reloads."""
+    """The cost of one mapping, by the compiled kernel, or by plain Python where it reloads.
+
+    A mapping whose tiles do not fit has a cost too, which says so: `overflow` and `short_bits`.
+    """
     if mapping.reload:
         return Evaluation(problem, mapping).cost()
     names = [memory.name for memory in problem.sub.memories]
@@ -95,6 +99,7 @@ class Evaluation:
         ]
 
     def cost(self) -> Cost:
+        """The whole cost: cycles, pJ, and bits read and written."""
         overflow, short = self.capacity()
         cycles, bound = self.time()
         read, written, network = self.traffic()
@@ -109,7 +114,24 @@ class Evaluation:
             cycles, energy, self.compute_cycles(), bound, overflow, short, network, read, written
         )
 
+    def inputs_there(self) -> Self | None:
+        """The same where all inputs lie in their outermost memory on chip, and are not brought
+        there; None where they cannot lie there."""
+        levels = self.sub.levels("I")
+        if len(levels) < 2 or self.sub.keeper("I") is not levels[-2]:
+            return None
+        outermost = len(levels) - 2
+        there = type(self)(self.problem, self.mapping)
+        there.links = [link for link in there.links if link[:2] != ("I", outermost)]
+        there.accesses = [
+            access
+            for access in there.accesses
+            if (access.operand, access.level, access.purpose) != ("I", outermost, "fill")
+        ]
+        return there
+
     def compute_cycles(self) -> int:
+        """Cycles of the array alone: temporal steps times the cycles of a multiply-accumulate."""
         steps = math.prod(self.mapping.steps(self.problem.nest, dim) for dim in DIMS)
         return steps * self.sub.cycles_per_mac
 
@@ -146,6 +168,22 @@ class Evaluation:
         footprint = self.counter.footprint(operand, memory, self._point(operand, level))
         twice = self._doubled(operand, level) and replaced(self.counter, operand, level)
         return width * footprint * (1 + twice)
+
+    def beside(self) -> tuple[int, int]:
+        """Bits of tiles in the memories where inputs, and where outputs, can stay; 0 where none."""
+
+        def taken(operand: Operand) -> int:
+            keeper = self.sub.keeper(operand)
+            if keeper is None:
+                return 0
+            return sum(
+                self.tile_bits(other, level, memory)
+                for other in keeper.operands
+                for level, memory in enumerate(self.sub.levels(other))
+                if memory.name == keeper.name
+            )
+
+        return taken("I"), taken("O")
 
     def _point(self, operand: Operand, level: int) -> dict[Dim, int]:
         return point_of(self.problem.nest, self.sub, self.mapping, operand, level).tile

@@ -89,12 +89,14 @@ class Interpreter:
         return (index["B"], index["G"], index["C"], *place)
 
     def instance(self, memory: Memory, where: dict[str, int]) -> Instance:
+        """Which instance of a memory serves a PE: its place along the axes that do not share it."""
         return tuple(
             where.get(axis.name, 0) for axis in self.sub.axes if axis.name not in memory.shared
         )
 
     # -- running -----------------------------------------------------------------------------
     def run(self) -> Interpreter:
+        """Execute every iteration; returns itself, with the answers."""
         trace = [(counters, list(self.work(steps))) for counters, steps in self.iterations()]
         self.cycles = len(trace)
         self.macs = sum(len(active) for _, active in trace)

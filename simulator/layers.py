@@ -17,7 +17,7 @@ from .mapping import Mapping
 from .packing import execute
 from .problem import Hardware, Problem
 from .rates import leakage_of
-from .result import Fidelity, Kind, LayerResult, Objective
+from .result import Fidelity, Kind, LayerResult, Objective, valued
 from .summaries import MappedLoops, mapped_loops
 
 Traffic = dict[tuple[str, Operand, str], int]
@@ -59,13 +59,7 @@ class LayerCost:
     def value(self, objective: Objective) -> float:
         """The layer's share of an objective."""
         energy = sum(self.energy.values()) + self.leakage * self.cycles
-        match objective:
-            case "latency":
-                return float(self.cycles)
-            case "energy":
-                return energy
-            case "edp":
-                return energy * self.cycles
+        return valued(objective, self.cycles, energy)
 
     def with_fused(
         self, layer: ComputeLayer, sub: SubAccelerator, accelerator: Accelerator
@@ -245,18 +239,10 @@ def _resident(
 
     Of an execution (`timed`) the cycles are kept: they are at most those.
     """
-    sub, levels = problem.sub, problem.sub.levels("I")
-    if len(levels) < 2 or sub.keeper("I") is not levels[-2]:
+    there = Evaluation(problem, mapping).inputs_there()
+    if there is None:
         return None
-    there = Evaluation(problem, mapping)
-    outermost = len(levels) - 2
-    there.links = [link for link in there.links if link[:2] != ("I", outermost)]
-    there.accesses = [
-        access
-        for access in there.accesses
-        if (access.operand, access.level, access.purpose) != ("I", outermost, "fill")
-    ]
-    found = there.cost()
+    sub, found = problem.sub, there.cost()
     traffic: Traffic = {(n, o, "read"): bits for (n, o), bits in found.read_bits.items()}
     traffic |= {(n, o, "write"): bits for (n, o), bits in found.write_bits.items()}
     energy = {"mac": cost.energy["mac"], "network": found.network_energy}
@@ -272,20 +258,13 @@ def _resident(
 
 def room_beside(problem: Problem, mapping: Mapping) -> tuple[int, int]:
     """Bits that a mapping's tiles leave free where inputs, and where outputs, can stay."""
-    taken = Evaluation(problem, mapping)
 
-    def free(operand: Operand) -> int:
+    def free(operand: Operand, taken: int) -> int:
         keeper = problem.sub.keeper(operand)
-        if keeper is None or keeper.size_bits is None:
-            return 0
-        return keeper.size_bits - sum(
-            taken.tile_bits(other, level, memory)
-            for other in keeper.operands
-            for level, memory in enumerate(problem.sub.levels(other))
-            if memory.name == keeper.name
-        )
+        return 0 if keeper is None or keeper.size_bits is None else keeper.size_bits - taken
 
-    return free("I"), free("O")
+    inputs, outputs = Evaluation(problem, mapping).beside()
+    return free("I", inputs), free("O", outputs)
 
 
 def tensor_bits(graph: LayerGraph, name: str, widest: int) -> int:

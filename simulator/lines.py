@@ -100,4 +100,5 @@ def surviving(load: float) -> float:
 
 
 def up(count: int, size: int) -> int:
+    """Units of `size` that `count` fills or begins."""
     return -(-count // size)

@@ -22,7 +22,7 @@ from .cost import Cost, evaluate
 from .errors import NoMappingError
 from .mapping import Loop, Mapping, Unroll
 from .problem import Integers, Problem, Reals
-from .result import Objective
+from .result import Objective, valued
 from .spatial import unrollings
 
 OBJECTIVES: Final[tuple[Objective, ...]] = ("latency", "energy", "edp")
@@ -155,8 +155,7 @@ def _sizes(
     problem: Problem, placed: Sequence[Integers], effort: EffortName
 ) -> list[list[Integers]]:
     """Of every spatial mapping, per dim the tile sizes."""
-    cells = EFFORTS[effort].cells
-    states = math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
+    cells, states = EFFORTS[effort].cells, _states(problem)
     found = []
     for rows in placed:
         factors = [1] * len(DIMS)
@@ -263,13 +262,7 @@ class _Search:
 def value_of(problem: Problem, cost: Cost, objective: Objective) -> float:
     """The objective of a cost, multiply-accumulates included."""
     energy = cost.energy + problem.nest.macs * problem.sub.mac_energy
-    match objective:
-        case "latency":
-            return float(cost.cycles)
-        case "energy":
-            return energy
-        case "edp":
-            return energy * cost.cycles
+    return valued(objective, cost.cycles, energy)
 
 
 def mapping_of(
@@ -294,8 +287,12 @@ def mapping_of(
 
 def tile_sizes(problem: Problem, steps: Sequence[int], effort: Effort) -> list[Integers]:
     """Per dim the tile sizes of the mapspace, thinned until the search's table fits the effort."""
-    states = math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
-    return list(_thinned(tuple(steps), states, effort.cells))
+    return list(_thinned(tuple(steps), _states(problem), effort.cells))
+
+
+def _states(problem: Problem) -> int:
+    """Combinations of the levels that W, I and O are filled at, while the search's table grows."""
+    return math.prod(max(1, len(problem.sub.levels(operand))) for operand in OPERANDS)
 
 
 #: Tile sizes of one dim at most.

@@ -97,6 +97,7 @@ class Problem:
 
     @cached_property
     def kernel(self) -> Kernel:
+        """The compiled kernel of this problem; made once."""
         return Kernel(*self.packed())
 
     def packed(self) -> tuple[Integers, Reals]:

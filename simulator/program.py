@@ -97,6 +97,7 @@ class Buffer:
 
     @property
     def name(self) -> str:
+        """`memory.operand`, as dumps call it."""
         return f"{self.memory}.{self.operand}"
 
     @property

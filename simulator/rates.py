@@ -239,8 +239,9 @@ def _transfer(rates: Rates, given: float, source: int, taken: float, sink: int) 
 def counts_of(problem: Problem, mapping: Mapping) -> Counts:
     """What a mapping counts."""
     evaluation = _Counting(problem, mapping)
-    found = evaluation.counts()
-    return replace(found, kept=evaluation.kept(), resident=evaluation.resident())
+    there = evaluation.inputs_there()
+    resident = None if there is None else there.counts()
+    return replace(evaluation.counts(), kept=evaluation.beside(), resident=resident)
 
 
 class _Counting(Evaluation):
@@ -280,37 +281,6 @@ class _Counting(Evaluation):
             int(read[dram]),
             int(written[dram]),
         )
-
-    def resident(self) -> Counts | None:
-        """Counts without the fills of the outermost level of I on chip (`layers._resident`)."""
-        levels = self.sub.levels("I")
-        if len(levels) < 2 or self.sub.keeper("I") is not levels[-2]:
-            return None
-        outermost = len(levels) - 2
-        there = _Counting(self.problem, self.mapping)
-        there.links = [link for link in there.links if link[:2] != ("I", outermost)]
-        there.accesses = [
-            access
-            for access in there.accesses
-            if (access.operand, access.level, access.purpose) != ("I", outermost, "fill")
-        ]
-        return there.counts()
-
-    def kept(self) -> tuple[int, int]:
-        """Bits of tiles in the memories where inputs, and where outputs, can stay."""
-
-        def taken(operand: Operand) -> int:
-            keeper = self.sub.keeper(operand)
-            if keeper is None:
-                return 0
-            return sum(
-                self.tile_bits(other, level, memory)
-                for other in keeper.operands
-                for level, memory in enumerate(self.sub.levels(other))
-                if memory.name == keeper.name
-            )
-
-        return taken("I"), taken("O")
 
     def _used(self) -> Integers:
         used = {axis.name: 1 for axis in self.sub.axes}

@@ -21,6 +21,17 @@ Fidelity = Literal["analytic", "cycle", "roofline"]
 Kind = Literal["compute", "vector", "move"]
 
 
+def valued(objective: Objective, cycles: int, energy: float) -> float:
+    """What an objective makes of cycles and pJ: cycles, pJ, or pJ x cycles."""
+    match objective:
+        case "latency":
+            return float(cycles)
+        case "energy":
+            return energy
+        case "edp":
+            return energy * cycles
+
+
 @dataclass(frozen=True, slots=True)
 class LayerResult:
     """Cost of one layer.
@@ -183,10 +194,12 @@ class Result:
 
     @property
     def seconds(self) -> float:
+        """Seconds until all networks have ended: cycles at the clock of the spec."""
         return self.cycles / self.spec.clock_hz
 
     @property
     def energy_pj(self) -> float:
+        """pJ, of all components."""
         return sum(self.energy_by_component.values())
 
     @property
@@ -196,10 +209,12 @@ class Result:
 
     @property
     def macs(self) -> int:
+        """Multiply-accumulates of all layers."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def dram_bytes(self) -> int:
+        """Bytes read from the DRAM and written to it, all layers."""
         return sum(layer.dram_bytes for layer in self.layers)
 
     @property
@@ -215,6 +230,7 @@ class Result:
 
     @property
     def area_mm2(self) -> float:
+        """mm², of all components."""
         return sum(self.spec.area_by_component.values())
 
     @property

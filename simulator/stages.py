@@ -84,6 +84,7 @@ class Stages:
 
     @property
     def frames_per_second(self) -> float:
+        """Frames per second, once the pipeline is full."""
         return self.accelerator.clock_hz / self.interval
 
     @property

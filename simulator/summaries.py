@@ -64,6 +64,7 @@ class ArraySummary:
 
     @property
     def dram(self) -> MemorySummary:
+        """The outermost memory, which holds every operand."""
         return self.memories[-1]
 
 

@@ -41,7 +41,7 @@ LEAST_BFLOAT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """An arithmetic unit: pJ per operation, mm2, mW."""
+    """An arithmetic unit: pJ per operation, mm², mW."""
 
     energy_pj: float
     area_mm2: float
@@ -51,7 +51,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Registers: pJ per bit read and written, mm2 and mW per bit."""
+    """Registers: pJ per bit read and written, mm² and mW per bit."""
 
     read_energy: float
     write_energy: float

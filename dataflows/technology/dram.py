@@ -28,7 +28,7 @@ class DramTiming:
 
 
 def dram_timing(name: str) -> DramTiming:
-    """Timing of a type of `dram_types`."""
+    """Timing of a type that `dram_types` lists; StopIteration for another."""
     row = next(row for row in read_table("dram_timing") if row["type"] == name)
     return DramTiming(
         float(row["latency_ns"]),

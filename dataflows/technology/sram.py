@@ -44,6 +44,7 @@ class Bank:
     access_ns: float
 
     def figure(self, figure: Figure) -> float:
+        """One of the row's figures by its name, in the unit that the name ends in."""
         return float(getattr(self, figure))
 
 

@@ -47,6 +47,7 @@ class Heads:
 
     @property
     def groups(self) -> int:
+        """Groups G of both products: the heads of all samples that have keys of their own."""
         return self.batch * self.key_value
 
     @property
@@ -56,6 +57,7 @@ class Heads:
 
     @property
     def scores(self) -> int:
+        """Entries of the score matrices: a row of `total` for each query position of each head."""
         return self.groups * self.rows * self.total
 
 

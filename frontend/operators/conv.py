@@ -1,4 +1,4 @@
-"""Convolutions as loop nests: 1-D, 2-D and 3-D, grouped, depthwise, dilated, quantized."""
+"""Convolutions as loop nests: 1-D, 2-D and 3-D, grouped, depthwise, dilated, quantised."""
 
 from __future__ import annotations
 

@@ -51,13 +51,11 @@ class Cost:
 
 
 SIMPLE: Final = Cost(1, 0)
-SPECIAL: Final = Cost(0, 1)
 
 # Sequences that several operators share.
 SIGMOID: Final = Cost(1, 2)  # 1 / (1 + exp(-x)): exp, add, reciprocal
 SOFTPLUS: Final = Cost(1, 2)  # log(1 + exp(x)): exp, add, log
 POWER: Final = Cost(1, 2)  # exp(y log(x)): log, mul, exp
-LERP: Final = Cost(3)  # a + t (b - a): sub, mul, add
 QUANTIZE: Final = Cost(5)  # x / scale: mul, round, add zero point, max, min
 DEQUANTIZE: Final = Cost(3)  # convert, subtract zero point, mul
 #: A 32-bit number of the counter-based generator Philox 4x32-10 (Salmon et al., SC 2011): per

@@ -54,6 +54,7 @@ def modulo(node: NodeView) -> Sequence[Layer]:
 
 @lowers("Swish", "SwiGLU")
 def swish(node: NodeView) -> Sequence[Layer]:
+    """x Sigmoid(alpha x), gated or not: an alpha other than 1 is another product."""
     cost = ELEMENT[node.op][0]
     if float(node.attributes.get("alpha", 1.0)) != 1.0:
         cost += SIMPLE
@@ -62,6 +63,7 @@ def swish(node: NodeView) -> Sequence[Layer]:
 
 @lowers("Gelu")
 def gelu(node: NodeView) -> Sequence[Layer]:
+    """By the error function, or by tanh where `approximate` asks for it."""
     approximate = node.attributes.get("approximate", "none")
     cost = GELU_TANH if approximate == "tanh" else ELEMENT["Gelu"][0]
     return [vector_layer(node, cost * node.output.elements)]

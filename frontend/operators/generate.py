@@ -26,6 +26,7 @@ def eye_like(node: NodeView) -> Sequence[Layer]:
 
 @lowers("RandomUniform", "RandomUniformLike", "RandomNormal", "RandomNormalLike")
 def random_numbers(node: NodeView) -> Sequence[Layer]:
+    """One number for each element of the output; no tensor is read."""
     cost = NORMAL if "Normal" in node.op else UNIFORM
     return [vector_layer(node, cost * node.output.elements, reads=())]
 

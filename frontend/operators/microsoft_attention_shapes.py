@@ -29,6 +29,7 @@ def _present(
 
 @shape_rule("Attention", "QAttention", domain=MICROSOFT)
 def projecting_attention(node: ShapeView) -> list[TensorType]:
+    """Input ``B x S x D``, weights ``D x (q + k + v)``; output ``B x S x v``, then the cache."""
     batch, length, _ = node.shape(0)
     third = node.shape(1)[1] // 3
     sizes = node.attributes.get("qkv_hidden_sizes") or [third, third, third]

@@ -123,6 +123,7 @@ def fused_convolution(node: NodeView) -> Sequence[Layer]:
 
 @lowers("FusedGemm", "GemmFastGelu", domain=MICROSOFT)
 def fused_gemm(node: NodeView) -> Sequence[Layer]:
+    """Gemm with an activation behind it, or MatMul with an optional bias and GELU by tanh."""
     if node.op == "FusedGemm":
         return with_work(lower_as(node, "Gemm", (0, 1, 2)), activation(node))
     bias = node.optional(2)

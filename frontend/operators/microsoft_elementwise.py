@@ -24,11 +24,13 @@ _GELU = ELEMENT["Gelu"][0]
 
 @lowers("Gelu", domain=MICROSOFT)
 def gelu(node: NodeView) -> Sequence[Layer]:
+    """By the error function, as ONNX's Gelu without an approximation."""
     return [vector_layer(node, _GELU * node.output.elements)]
 
 
 @lowers("BiasGelu", domain=MICROSOFT)
 def bias_gelu(node: NodeView) -> Sequence[Layer]:
+    """Add the bias, then Gelu by the error function."""
     return [vector_layer(node, (_GELU + SIMPLE) * node.output.elements)]
 
 
@@ -102,6 +104,7 @@ def quantize_with_order(node: NodeView) -> Sequence[Layer]:
 
 @lowers("DequantizeWithOrder", domain=MICROSOFT)
 def dequantize_with_order(node: NodeView) -> Sequence[Layer]:
+    """Symmetric: as dequantisation, without a zero point to subtract."""
     return [vector_layer(node, Cost(DEQUANTIZE.simple - 1) * node.output.elements)]
 
 
@@ -114,6 +117,7 @@ def quantized_gelu(node: NodeView) -> Sequence[Layer]:
 
 @lowers("ReduceSumInteger", domain=MICROSOFT)
 def integer_sum(node: NodeView) -> Sequence[Layer]:
+    """An addition for each input element, in 32 bits."""
     return [vector_layer(node, SIMPLE * node.input(0).elements), *further_outputs(node)]
 
 

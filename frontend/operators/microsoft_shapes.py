@@ -64,12 +64,14 @@ def _operand(node: ShapeView, position: int, letter: str) -> tuple[int, ...]:
     domain=MICROSOFT,
 )
 def fused_product(node: ShapeView) -> list[TensorType]:
+    """As numpy's matmul, each operand first transposed as its attributes say."""
     shape = _product(_operand(node, 0, "A"), _operand(node, 1, "B"))
     return [like(node.type(0), shape)]
 
 
 @shape_rule("MatMulNBits", "MatMulBnb4", domain=MICROSOFT)
 def packed_product(node: ShapeView) -> list[TensorType]:
+    """The weights are packed, so their N is an attribute: ``... x K`` gives ``... x N``."""
     return [like(node.type(0), (*node.shape(0)[:-1], int(node.attributes["N"])))]
 
 
@@ -82,6 +84,7 @@ def integer_product(node: ShapeView) -> list[TensorType]:
 
 @shape_rule("QGemm", domain=MICROSOFT)
 def quantized_gemm(node: ShapeView) -> list[TensorType]:
+    """As `fused_product`, in the type of the output's zero point (input 8), else of A's scale."""
     shape = _product(_operand(node, 0, "A"), _operand(node, 3, "B"))
     return [like(node.type(8) if node.has(8) else node.type(1), shape)]
 
@@ -123,6 +126,7 @@ def convolution(node: ShapeView) -> list[TensorType]:
 
 @shape_rule("QLinearAveragePool", "NhwcMaxPool", domain=MICROSOFT)
 def pooling(node: ShapeView) -> list[TensorType]:
+    """Windows along the axes between batch and channels, wherever the channels stand."""
     x = node.shape(0)
     last = node.op == "NhwcMaxPool" or bool(int(node.attributes.get("channels_last", 0)))
     outputs = window_outputs(node, x[1:-1] if last else x[2:], node.attributes["kernel_shape"])
@@ -132,6 +136,7 @@ def pooling(node: ShapeView) -> list[TensorType]:
 
 @shape_rule("QLinearGlobalAveragePool", domain=MICROSOFT)
 def global_pooling(node: ShapeView) -> list[TensorType]:
+    """Every spatial axis becomes 1, wherever the channels stand."""
     x = node.shape(0)
     ones = (1,) * (len(x) - 2)
     last = int(node.attributes.get("channels_last", 0))
@@ -170,16 +175,19 @@ def non_max_suppression(node: ShapeView) -> list[TensorType]:
     domain=MICROSOFT,
 )
 def same(node: ShapeView) -> list[TensorType]:
+    """Shape and type of the first input."""
     return [node.type(0)]
 
 
 @shape_rule("SkipGroupNorm", domain=MICROSOFT)
 def same_twice(node: ShapeView) -> list[TensorType]:
+    """Every output that is listed is as the first input."""
     return [node.type(0)] * node.outputs
 
 
 @shape_rule("BiasSplitGelu", domain=MICROSOFT)
 def half(node: ShapeView) -> list[TensorType]:
+    """The last axis halved: one half gates the other."""
     shape = node.shape(0)
     return [like(node.type(0), (*shape[:-1], shape[-1] // 2))]
 
@@ -192,33 +200,39 @@ def gated(node: ShapeView) -> list[TensorType]:
 
 @shape_rule("QLinearAdd", "QLinearMul", domain=MICROSOFT)
 def quantized_binary(node: ShapeView) -> list[TensorType]:
+    """Inputs (tensor, scale, zero point) twice; the tensors broadcast."""
     return [like(node.type(0), broadcast(node.shape(0), node.shape(3)))]
 
 
 @shape_rule("QLinearWhere", domain=MICROSOFT)
 def quantized_where(node: ShapeView) -> list[TensorType]:
+    """Inputs condition, then (tensor, scale, zero point) twice; all three broadcast."""
     shapes = (node.shape(0), node.shape(1), node.shape(4))
     return [like(node.type(1), broadcast(*shapes))]
 
 
 @shape_rule("ComplexMul", "ComplexMulConj", domain=MICROSOFT)
 def complex_product(node: ShapeView) -> list[TensorType]:
+    """Operands that hold pairs of numbers broadcast; the type is the first one's."""
     return [like(node.type(0), broadcast(node.shape(0), node.shape(1)))]
 
 
 @shape_rule("QuantizeLinear", domain=MICROSOFT)
 def quantize(node: ShapeView) -> list[TensorType]:
+    """The type of the zero point (input 2), unsigned 8 bit without one."""
     element = node.type(2).element if node.has(2) else _UINT8
     return [TensorType.of(node.type(0).shape, element)]
 
 
 @shape_rule("DequantizeLinear", domain=MICROSOFT)
 def dequantize(node: ShapeView) -> list[TensorType]:
+    """The type of the scale (input 1)."""
     return [TensorType.of(node.type(0).shape, node.type(1).element)]
 
 
 @shape_rule("QuantizeWithOrder", "DequantizeWithOrder", domain=MICROSOFT)
 def quantize_with_order(node: ShapeView) -> list[TensorType]:
+    """Signed 8 bit on the way in; the type of attribute `to` on the way out, else 32-bit floats."""
     real = int(node.attributes.get("to", FLOAT))
     element = _INT8 if node.op == "QuantizeWithOrder" else real
     return [TensorType.of(node.type(0).shape, element)]
@@ -235,6 +249,7 @@ def quantized_concat(node: ShapeView) -> list[TensorType]:
 
 @shape_rule("QLinearReduceMean", "ReduceSumInteger", domain=MICROSOFT)
 def reduced(node: ShapeView) -> list[TensorType]:
+    """The attribute's axes removed or kept as 1, all of them without the attribute."""
     shape = node.shape(0)
     rank = len(shape)
     axes = {int(axis) % rank for axis in node.attributes.get("axes") or range(rank)}
@@ -299,6 +314,7 @@ def gather_block_quantized(node: ShapeView) -> list[TensorType]:
 
 @shape_rule("DepthToSpace", "SpaceToDepth", domain=MICROSOFT)
 def depth_and_space(node: ShapeView) -> list[TensorType]:
+    """A block of ``b x b`` positions moves out of the channels, or into them."""
     batch, channels, rows, columns = node.shape(0)
     block = int(node.attributes["blocksize"])
     if node.op == "DepthToSpace":

@@ -25,6 +25,7 @@ def trailing_rows(shape: tuple[int, ...], axis: int) -> int:
 @lowers("LayerNormalization")
 @lowers("LayerNormalization", domain=MICROSOFT)
 def layer_normalization(node: NodeView) -> Sequence[Layer]:
+    """Over all axes from `axis` on, then scale and, where it is there, bias."""
     x = node.input(0)
     affine = 1 + int(node.optional(2) is not None)
     rows = trailing_rows(x.shape, int(node.attributes.get("axis", -1)))
@@ -38,6 +39,7 @@ def layer_normalization(node: NodeView) -> Sequence[Layer]:
 @lowers("SimplifiedLayerNormalization")  # ONNX Runtime's name; exported without a domain, too
 @lowers("SimplifiedLayerNormalization", domain=MICROSOFT)
 def rms_normalization(node: NodeView) -> Sequence[Layer]:
+    """By the root of the mean square over all axes from `axis` on, then scale."""
     x = node.input(0)
     rows = trailing_rows(x.shape, int(node.attributes.get("axis", -1)))
     return [

@@ -21,6 +21,7 @@ def bits_of(tensors: Iterable[Tensor | None]) -> int:
 
 
 def names_of(tensors: Iterable[Tensor | None]) -> tuple[str, ...]:
+    """Names of tensors, each once, in the order of first appearance; None is passed over."""
     return tuple(tensor.name for tensor in unique(tensors))
 
 

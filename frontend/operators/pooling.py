@@ -111,6 +111,7 @@ def average_pool(node: NodeView) -> Sequence[Layer]:
 
 @lowers("LpPool")
 def lp_pool(node: NodeView) -> Sequence[Layer]:
+    """The p-norm of every window: `lp_cost` for each tap and each output."""
     window = window_of(node)
     tap, output = lp_cost(int(node.attributes.get("p", 2)))
     cost = (tap * window.taps + output) * window.outputs
@@ -140,6 +141,7 @@ def quantized_average_pool(node: NodeView) -> Sequence[Layer]:
 
 @lowers("QLinearGlobalAveragePool", domain=MICROSOFT)
 def quantized_global_average_pool(node: NodeView) -> Sequence[Layer]:
+    """Integer sums; each sum loses the zero point, is scaled and quantised."""
     x, y = node.input(0), node.output
     return [vector_layer(node, Cost(1) * x.elements + (Cost(2) + QUANTIZE) * y.elements)]
 

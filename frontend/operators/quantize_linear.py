@@ -43,6 +43,7 @@ def dynamic_quantize_cost(elements: int) -> Cost:
 
 @lowers("DynamicQuantizeLinear")
 def dynamic_quantize(node: NodeView) -> Sequence[Layer]:
+    """Outputs the tensor in 8 bits, its scale and its zero point, all found as the network runs."""
     cost = dynamic_quantize_cost(node.input(0).elements)
     return [vector_layer(node, cost), *further_outputs(node)]
 
@@ -69,6 +70,7 @@ def quantized_binary(node: NodeView) -> Sequence[Layer]:
 
 @lowers("QLinearSigmoid", "QLinearLeakyRelu", domain=MICROSOFT)
 def quantized_activation(node: NodeView) -> Sequence[Layer]:
+    """Dequantise, the activation, quantise: for every element."""
     cost, _ = ELEMENT[node.op.removeprefix("QLinear")]
     return [vector_layer(node, quantized(cost) * node.output.elements)]
 

@@ -24,6 +24,7 @@ def rows_of(node: NodeView, tensor: Tensor) -> int:
 
 @lowers("Softmax", "LogSoftmax")
 def softmax(node: NodeView) -> Sequence[Layer]:
+    """Along one axis: per element and per row as `SOFTMAX` and `LOG_SOFTMAX` list."""
     element, row = SOFTMAX if node.op == "Softmax" else LOG_SOFTMAX
     output = node.output
     return [vector_layer(node, element * output.elements + row * rows_of(node, output))]

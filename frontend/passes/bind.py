@@ -39,6 +39,7 @@ class Binding:
         return None
 
     def note(self) -> str:
+        """What to tell the user of sizes that were assumed; empty where none was."""
         names = ", ".join(f"{name} = {size}" for name, size in self.assumed.items())
         return f"symbolic dimensions bound to the default: {names}" if names else ""
 

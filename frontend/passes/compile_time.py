@@ -1,6 +1,6 @@
 """Drop what is computed from weights alone: the compiler does that once.
 
-Requires: `ordered`; quantized weights absorbed. Ensures: `dynamic`. A note counts the nodes.
+Requires: `ordered`; quantised weights absorbed. Ensures: `dynamic`. A note counts the nodes.
 """
 
 from __future__ import annotations

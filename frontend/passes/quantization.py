@@ -1,6 +1,6 @@
 """QuantizeLinear and DequantizeLinear around operators (QDQ form) become operand widths.
 
-A DequantizeLinear in front of an operator that a chip executes on the quantized values is
+A DequantizeLinear in front of an operator that a chip executes on the quantised values is
 absorbed: the operator reads the stored integers. What is absorbed where:
 
 - in front of multiply-accumulates always: scales commute with the sum. Where no QuantizeLinear
@@ -10,7 +10,7 @@ absorbed: the operator reads the stored integers. What is absorbed where:
   QuantizeLinear behind them goes away too;
 - other operators, where a QuantizeLinear follows each of their outputs.
 
-What remains is a border of the quantized region and costs vector work; so does every
+What remains is a border of the quantised region and costs vector work; so does every
 QuantizeLinear behind an operator (fused into it later). Requires: `ordered`, `typed`. Ensures:
 `quantized`: no multiply-accumulate reads what a DequantizeLinear wrote.
 """
@@ -36,7 +36,7 @@ _MOVERS = frozenset(
     | {"Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Identity", "Pad"}
 )
 
-#: Commute with a positive scale: quantization behind them serves the product in front of them.
+#: Commute with a positive scale: quantisation behind them serves the product in front of them.
 _HOMOGENEOUS = frozenset({"Relu", "LeakyRelu", "PRelu", "Clip", "MaxPool"}) | _MOVERS
 
 
@@ -57,7 +57,7 @@ def _quantized(program: Program) -> str:
 
 @program_pass(requires=("ordered", "typed"), ensures=("ordered", "typed", "quantized"))
 def absorb_quantization(program: Program) -> Program:
-    """The program with widths in the place of quantization around operators."""
+    """The program with widths in the place of quantisation around operators."""
     if not any(_is(node, "DequantizeLinear") for node in program.nodes):
         return program
     return _Absorption(program).run()
@@ -147,7 +147,7 @@ class _Absorption:
         return first is not None and second is not None and bool(np.array_equal(first, second))
 
     def move(self, node: Node, followers: Sequence[Node]) -> None:
-        """Let the outputs of a node that moves integers be the quantized tensors."""
+        """Let the outputs of a node that moves integers be the quantised tensors."""
         for quantize in followers:
             moved = quantize.inputs[0]
             self.types[moved] = self.program.types[quantize.outputs[0]]
@@ -164,7 +164,7 @@ class _Absorption:
         elements = self.types[node.outputs[0]].elements or 0
         scalings = _scalings(sources, self.types)
         if scalings == 1 and self.meets_quantizer(node):
-            return result  # scaled as it is quantized
+            return result  # scaled as it is quantised
         attributes: Mapping[str, object] = {**node.attributes, DEQUANTIZE: 2 * scalings * elements}
         return replace(result, attributes=attributes)
 

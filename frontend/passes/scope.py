@@ -54,4 +54,5 @@ class Scope:
         return None
 
     def opset(self, domain: str) -> int:
+        """Version of a domain here, 1 where the file does not import it."""
         return self.opsets.get(domain, 1)

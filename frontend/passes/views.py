@@ -41,6 +41,7 @@ def alias_views(program: Program) -> Program:
 
 
 def is_view(program: Program, node: Node) -> bool:
+    """Whether a node only reads its first input in another way, as far as constants tell."""
     if node.domain or node.refused or not node.inputs or not node.inputs[0]:
         return False
     if node.op in _ALWAYS:

@@ -100,6 +100,8 @@ class Elaboration:
         self.walk(graph.node, scope)
 
     def walk(self, nodes: Sequence[NodeProto], scope: Scope) -> None:
+        """Add the nodes of a scope, sorted so that each comes after what it reads."""
+
         def is_known(name: str) -> bool:
             return scope.outer is not None and scope.outer.resolve(name) is not None
 
@@ -110,6 +112,7 @@ class Elaboration:
             self.node(node, scope)
 
     def initializer(self, scope: Scope, name: str, type_: TensorType, value: Array | None) -> None:
+        """Define a tensor that is fixed before the network runs; its value where it is small."""
         tensor = self.define(scope, name)
         self.types[tensor] = type_
         self.static.add(tensor)
@@ -117,6 +120,7 @@ class Elaboration:
             self.constants[tensor] = value
 
     def node(self, proto: NodeProto, scope: Scope) -> None:
+        """Add one node: what stands for it, if it calls a function or is control flow."""
         if scope.arguments or any(attribute.ref_attr_name for attribute in proto.attribute):
             proto = _with_arguments(proto, scope.arguments)
         check_text(proto.name, proto.op_type, proto.domain)
@@ -134,6 +138,7 @@ class Elaboration:
             self.operator(proto, scope)
 
     def constant(self, proto: NodeProto, scope: Scope) -> None:
+        """Define what a Constant node gives, of whichever attribute holds it."""
         attribute = proto.attribute[0] if proto.attribute else None
         if attribute is None:
             raise InputError(f"node {proto.name!r} (Constant) has no value; export the model again")
@@ -204,6 +209,7 @@ class Elaboration:
         attributes: Mapping[str, Any],
         refused: str = "",
     ) -> None:
+        """Append a node under a name of its own; `refused` says why it cannot be costed."""
         domain = default_domain(proto.domain)
         name = self.node_name(scope.prefix + (proto.name or proto.op_type))
         self.nodes.append(

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .builder import GraphBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class MobileBlock:
+    """An inverted residual: expand with 1x1, filter every channel, squeeze and excite, project.
+
+    Attributes:
+        source, expanded, target: channels on the way; no expansion where the first two are equal.
+        kernel, stride: of the filter.
+        activation: after expansion and filter, as of `activation`.
+        squeeze: channels inside squeeze-and-excitation, 0 for none.
+        gate: activations inside it.
+    """
+
+    source: int
+    expanded: int
+    target: int
+    kernel: int
+    stride: int
+    activation: str
+    squeeze: int = 0
+    gate: tuple[str, str] = ("Relu", "HardSigmoid")
 
 
 def conv(
@@ -54,6 +78,11 @@ def activation(b: GraphBuilder, x: str, name: str, kind: str) -> str:
         if kind == "Silu":
             return b.node("Mul", x, b.node("Sigmoid", x))
         return b.node(kind, x)
+
+
+def gate(b: GraphBuilder, x: str, kind: str) -> str:
+    """What a value is weighed by: Sigmoid, or HardSigmoid as PyTorch has it, relu6(x + 3) / 6."""
+    return b.node(kind, x, **({"alpha": 1.0 / 6.0} if kind == "HardSigmoid" else {}))
 
 
 def max_pool(b: GraphBuilder, x: str, name: str, kernel: int, stride: int, *, pad: int = 0) -> str:

@@ -30,6 +30,9 @@ class CommandEvaluator(Evaluator):
         command: the program and its arguments.
         timeout: seconds after which it is killed.
         folder: in which it runs.
+
+    Raises:
+        EvaluationError: the command is empty or one text, or `timeout` is not above 0.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class CommandEvaluator(Evaluator):
         self.command, self.timeout, self.folder = tuple(command), timeout, folder
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`: the program is asked once, in JSON, within `timeout`."""
         key = space.encode(choice)
         question = json.dumps({"space": space.name, "key": key, "choice": dict(choice)})
         start = time.perf_counter()

@@ -30,10 +30,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Attributes:
-    name: for sources, keys and checkpoints.
-    task: what the targets are.
-    classes: of labels; 1 for masks.
+    """Images in three parts.
+
+    Attributes:
+        name: for sources, keys and checkpoints.
+        task: what the targets are.
+        classes: of labels; 1 for masks.
+        train, validation, test: what is learnt from, what stops the learning, what is reported.
     """
 
     name: str
@@ -89,6 +92,9 @@ def make_dataset(
         images: (n, rows, columns) or (n, rows, columns, channels), integers or floats.
         targets: labels (n,) from 0, or masks (n, rows, columns).
         size, seed: as of `load_dataset`.
+
+    Raises:
+        EvaluationError: shapes or values do not fit.
     """
     if images.ndim == 3:
         images = images[..., np.newaxis]

@@ -113,6 +113,7 @@ class PredictorEvaluator(Evaluator):
         self._boosters: list[Booster] = []
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`, within 0 to 1; its uncertainty is never None."""
         start = time.perf_counter()
         mean, deviation = self.predict(space, [choice])
         value = float(np.clip(mean[0], 0, 1))

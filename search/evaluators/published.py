@@ -29,6 +29,9 @@ def load_nasbench201(path: str | os.PathLike[str], column: str = "c10_test_200e"
     Args:
         path: `ops` has one digit for each of `EDGES`: the place in `OPERATIONS`.
         column: which accuracy; `c10_test_200e` is that on CIFAR-10's test images after 200 epochs.
+
+    Raises:
+        EvaluationError: the file cannot be used; it says where, and in which row.
     """
     space = NASBench201()
     entries: dict[str, Entry] = {}
@@ -42,7 +45,11 @@ def load_nasbench201(path: str | os.PathLike[str], column: str = "c10_test_200e"
 
 
 def load_nasbench_macro(path: str | os.PathLike[str]) -> TableEvaluator:
-    """NAS-Bench-Macro (Su et al. 2021): CIFAR-10, the mean of three seeds, as its JSON has it."""
+    """NAS-Bench-Macro (Su et al. 2021): CIFAR-10, the mean of three seeds, as its JSON has it.
+
+    Raises:
+        EvaluationError: the file cannot be used; it says where.
+    """
     file, space = Path(path), NASBenchMacro()
     operations = tuple(MACRO_OPERATIONS)
     entries: dict[str, Entry] = {}
@@ -66,6 +73,9 @@ def load_accel_nasbench(path: str | os.PathLike[str]) -> TableEvaluator:
 
     Each of the first four has one digit for each of the seven stages. Accuracies are on ImageNet
     under its shortened training. A network that is listed more than once has a mean.
+
+    Raises:
+        EvaluationError: the file cannot be used; it says where, and in which row.
     """
     space = MnasNet()
     runs: dict[str, list[Entry]] = {}

@@ -34,6 +34,9 @@ class TableEvaluator(Evaluator):
     Args:
         entries: by key of the choice (`Space.encode`).
         source: where the numbers come from.
+
+    Raises:
+        EvaluationError: there is no entry.
     """
 
     def __init__(self, entries: Mapping[str, Entry], source: str) -> None:
@@ -42,6 +45,7 @@ class TableEvaluator(Evaluator):
         self.entries, self.source = dict(entries), source
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`; a choice without a row is an EvaluationError."""
         start = time.perf_counter()
         key = space.encode(choice)
         entry = self.entries.get(key)

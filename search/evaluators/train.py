@@ -72,6 +72,9 @@ class TrainEvaluator(Evaluator):
         folder: of checkpoints, one written after every epoch; an interrupted training goes on, and
             a finished one is not repeated. None: nothing is kept.
         threads: of PyTorch.
+
+    Raises:
+        EvaluationError: there is no seed.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class TrainEvaluator(Evaluator):
         self.source = f"trained on {dataset.name}, {self.training.epochs} epochs at most"
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`: the mean over the seeds; uncertainty is their deviation, or the
+        test set's sampling error where there is one seed."""
         runs = [self.run(space, choice, seed) for seed in self.seeds]
         values = [run.value for run in runs]
         spread = float(np.std(values, ddof=1)) if len(runs) > 1 else runs[0].error

@@ -37,6 +37,7 @@ class Free:
 
     @property
     def name(self) -> str:
+        """Its keys joined by points: `accelerators.0.parameters.rows`."""
         return ".".join(map(str, self.where))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -405,10 +405,3 @@ def bandwidths(alternative: Alternative, clock_hz: float) -> Reals | None:
         return np.array([parse_bandwidth(value).per_cycle(clock_hz) for value in values])
     except UnitError as error:
         raise SpecError([f"{DRAM}: {error}"]) from None
-
-
-def numbered(sub: SubSpace) -> Iterator[tuple[int, Alternative, int]]:
-    """Option, alternative and number in it, of all options."""
-    for alternative, start in zip(sub.alternatives, sub.starts, strict=True):
-        for number in range(len(alternative)):
-            yield start + number, alternative, number

@@ -46,6 +46,7 @@ class LayerKey:
 
     @staticmethod
     def of(layer: Layer, graph: LayerGraph) -> LayerKey:
+        """Of a nest with its widths and fused work; of any other layer its bits and operations."""
         if isinstance(layer, ComputeLayer):
             fused = [(work.work, work.read_bits) for work in layer.fused]
             return LayerKey(repr((layer.nest, layer.bits, fused)))

@@ -68,6 +68,9 @@ class Llama(WrittenSpace):
         tokens: that go in.
         past: tokens whose keys and values are cached.
         bits: width of all data.
+
+    Raises:
+        InputError: the base is none of `BASES`.
     """
 
     name = "llama"
@@ -94,6 +97,7 @@ class Llama(WrittenSpace):
         super().__init__([Parameter(name, getattr(self.base, name)) for name in names], bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: decoder blocks, then the logits of the last token."""
         hidden, head = number(choice, "hidden"), self.base.head
         x = b.input("hidden_states", (1, self.tokens, hidden))
         rotation = [b.input(name, (1, 1, self.tokens, head)) for name in ("cos", "sin")]

@@ -74,6 +74,7 @@ class MnasNet(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: stem, stages of inverted residuals, head."""
         x = b.input("input", (1, 3, self.size_in, self.size_in))
         x = conv_bn(b, x, "stem", (3, STEM), 3, 2, act=self.activation)
         width = STEM

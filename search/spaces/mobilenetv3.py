@@ -74,6 +74,7 @@ class MobileNetV3(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: a fixed first block, the stages as chosen, head."""
         size, multiplier = number(choice, "resolution"), float(choice["width"])
 
         def wide(channels: int) -> int:

@@ -39,6 +39,7 @@ class NASBench201(WrittenSpace):
         super().__init__(edges, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: stem, three stages of equal cells, reductions between, head."""
         x = b.input("input", (1, 3, self.size_in, self.size_in))
         x = conv_bn(b, x, "stem", (3, WIDTHS[0]), 3)
         index = 0

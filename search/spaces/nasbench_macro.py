@@ -40,6 +40,7 @@ class NASBenchMacro(WrittenSpace):
         super().__init__([Parameter(f"layer{i}", values, "categorical") for i in layers], bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: stem, a chosen operation in each place, head."""
         x = b.input("input", (1, 3, self.size_in, self.size_in))
         x = conv_bn(b, x, "stem", (3, STEM), 3, act="Relu")
         width, index = STEM, 0

@@ -5,29 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...frontend.zoo.builder import GraphBuilder
-from ...frontend.zoo.modules import activation, batch_norm, conv
+from ...frontend.zoo.modules import MobileBlock, activation, batch_norm, conv, gate
 
 
 @dataclass(frozen=True, slots=True)
-class InvertedResidual:
-    """Expand with 1x1, filter every channel, squeeze and excite, project with 1x1.
-
-    Attributes:
-        source, expanded, target: channels on the way; no expansion where the first two are equal.
-        kernel, stride: of the filter.
-        activation: after expansion and filter, as of `zoo.modules.activation`.
-        squeeze: channels inside squeeze-and-excitation, 0 for none.
-        gate: activations inside it.
-    """
-
-    source: int
-    expanded: int
-    target: int
-    kernel: int
-    stride: int
-    activation: str
-    squeeze: int = 0
-    gate: tuple[str, str] = ("Relu", "HardSigmoid")
+class InvertedResidual(MobileBlock):
+    """A block whose convolutions are called after what they do."""
 
     def write(self, b: GraphBuilder, x: str) -> str:
         """The block on a value; the input is added where shapes allow."""
@@ -55,9 +38,7 @@ class InvertedResidual:
             y = conv(b, y, "reduce", (self.expanded, self.squeeze), 1, bias=True)
             y = activation(b, y, "act", self.gate[0])
             y = conv(b, y, "expand", (self.squeeze, self.expanded), 1, bias=True)
-            # PyTorch's hardsigmoid is relu6(x + 3) / 6
-            slope = {"alpha": 1.0 / 6.0} if self.gate[1] == "HardSigmoid" else {}
-            return b.node("Mul", b.node(self.gate[1], y, **slope), x)
+            return b.node("Mul", gate(b, y, self.gate[1]), x)
 
 
 def conv_bn(

@@ -49,6 +49,9 @@ class ResNet9(WrittenSpace):
         channels, classes: of input and output.
         filters: of every block, in place of the variant's.
         bits: width of all data.
+
+    Raises:
+        InputError: the size is no multiple of 2^blocks.
     """
 
     name = "resnet9"
@@ -80,6 +83,7 @@ class ResNet9(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: convolution, residual blocks, pooling, classifier."""
         size = self.size_in
         x = b.input("input", (1, self.channels, size, size))
         width = number(choice, "stem")

@@ -174,7 +174,11 @@ class Space(ABC):
             raise ChoiceError(f"space {self.name}: {'; '.join(wrong)}")
 
     def encode(self, choice: Choice) -> str:
-        """The key of a choice: `name=value` of active parameters in order, joined by commas."""
+        """The key of a choice: `name=value` of active parameters in order, joined by commas.
+
+        Raises:
+            ChoiceError: it is not one of the space.
+        """
         self.validate(choice)
         return ",".join(f"{p.name}={choice[p.name]}" for p in self.parameters if p.name in choice)
 
@@ -212,6 +216,9 @@ class Space(ABC):
 
         An ordered parameter is its value (its place, where values are words), a categorical one
         is 1 at its value and 0 elsewhere; `INACTIVE` stands where a parameter is not active.
+
+        Raises:
+            ChoiceError: it is not one of the space.
         """
         self.validate(choice)
         entries: list[float] = []
@@ -227,7 +234,11 @@ class Space(ABC):
         return np.array(entries)
 
     def build(self, choice: Choice) -> LayerGraph:
-        """The layer graph of a choice. Equal to the import of `to_onnx`; the last ones are kept."""
+        """The layer graph of a choice. Equal to the import of `to_onnx`; the last ones are kept.
+
+        Raises:
+            ChoiceError: it is not one of the space.
+        """
         key = self.encode(choice)
         graph = self._built.get(key)
         if graph is None:
@@ -256,6 +267,7 @@ class WrittenSpace(Space):
         """Write the network of a valid choice."""
 
     def to_onnx(self, choice: Choice) -> ModelProto:
+        """As `Space.to_onnx`: what `write` writes; ChoiceError for a choice that is not one."""
         self.validate(choice)
         builder = GraphBuilder(self.name, self.opset)
         self.write(builder, choice)

@@ -46,6 +46,7 @@ class Transformer(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: encoder layers with norms behind the sums."""
         hidden = number(choice, "hidden")
         x = b.input("input", (1, self.tokens, hidden))
         for layer in range(1, number(choice, "layers") + 1):

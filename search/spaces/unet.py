@@ -31,6 +31,9 @@ class UNet(WrittenSpace):
         size: rows and columns of the input, a multiple of 16.
         channels, classes: of input and output.
         bits: width of all data.
+
+    Raises:
+        InputError: the size is no multiple of 16.
     """
 
     name = "unet"
@@ -49,6 +52,7 @@ class UNet(WrittenSpace):
         super().__init__(parameters, bits=bits)
 
     def write(self, b: GraphBuilder, choice: Choice) -> None:
+        """As `WrittenSpace.write`: levels down, a bottom, levels up with the skips joined."""
         height = number(choice, "height")
         widths = [number(choice, f"filters{level}") * 2**level for level in range(height)]
         x, channels = (

@@ -32,9 +32,11 @@ class NasThenAsic(Strategy):
         self.best: tuple[float, Networks] | None = None
 
     def sampler(self, seed: int) -> BaseSampler:
+        """As `Strategy.sampler`: TPE, which looks for accuracy alone."""
         return TPESampler(seed=seed, n_startup_trials=self.options["startup"], multivariate=True)
 
     def propose(self, trial: int, choices: Sequence[Choice] | None) -> Task:
+        """As `Strategy.propose`: networks alone; in the last trial hardware for the best."""
         assert choices is not None
         if self.most is None:
             raise InputError(
@@ -57,12 +59,15 @@ class NasThenAsic(Strategy):
         return count if self.most is None else max(1, min(count, self.most - 1 - trial))
 
     def told(self, outcome: Outcome) -> None:
+        """As `Strategy.told`: keeps the most accurate networks."""
         self._learn(outcome.accuracy, outcome.task.networks)
 
     def replay(self, trial: FrozenTrial, notes: dict[str, Any]) -> None:
+        """As `Strategy.replay`."""
         self._learn(notes["accuracy"], tuple(notes["networks"]))
 
     def notes(self, outcome: Outcome) -> dict[str, Any]:
+        """As `Strategy.notes`: accuracy and networks."""
         return {"accuracy": outcome.accuracy, "networks": list(outcome.task.networks)}
 
     def _learn(self, accuracy: float | None, networks: Networks) -> None:
@@ -83,9 +88,11 @@ class AsicThenNas(Strategy):
         self.design: Design | None = None
 
     def sampler(self, seed: int) -> BaseSampler:
+        """As `Strategy.sampler`: TPE over the networks."""
         return TPESampler(seed=seed, n_startup_trials=self.options["startup"], multivariate=True)
 
     def propose(self, trial: int, choices: Sequence[Choice] | None) -> Task:
+        """As `Strategy.propose`: every trial on the one design that was chosen first."""
         assert choices is not None
         if self.design is None:
             self.design = self._chosen()

@@ -180,10 +180,6 @@ class Controller:
 
         return Sample(self._walk(pick), total, len(given))
 
-    def most_likely(self) -> tuple[int, ...]:
-        """The sequence that takes the likeliest value at every decision, the first among equals."""
-        return self._walk(lambda step, logs: int(logs.argmax()))
-
     def probabilities(self, decisions: Sequence[int]) -> tuple[Floats, ...]:
         """Probabilities of the values of each decision, given the decisions before it."""
         found = np.exp(self._forward(self._array([Sample(tuple(decisions), 0.0)])).logs[:, 0])

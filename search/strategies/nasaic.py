@@ -47,6 +47,7 @@ class Nasaic(Strategy):
         self._flying: dict[int, list[Sample]] = {}
 
     def propose(self, trial: int, choices: Sequence[Choice] | None) -> Task:
+        """As `Strategy.propose`: one sample of all decisions, `phi` more of hardware alone."""
         random = np.random.default_rng((self.study.seed, trial))
         first = self.controller.sample(random)
         prefix = first.decisions[: self.codec.prefix]
@@ -61,10 +62,12 @@ class Nasaic(Strategy):
         )
 
     def told(self, outcome: Outcome) -> None:
+        """As `Strategy.told`: one step of REINFORCE over the trial's samples."""
         samples = self._flying.pop(outcome.task.trial)
         self.controller.update(samples, self._rewards(outcome))
 
     def notes(self, outcome: Outcome) -> dict[str, Any]:
+        """As `Strategy.notes`: decisions of each sample, and rewards of its steps."""
         samples = self._flying[outcome.task.trial]
         return {
             "decisions": [list(sample.decisions) for sample in samples],
@@ -72,6 +75,7 @@ class Nasaic(Strategy):
         }
 
     def replay(self, trial: FrozenTrial, notes: dict[str, Any]) -> None:
+        """As `Strategy.replay`: the same step, from the notes."""
         samples = [
             Sample(tuple(decisions), 0.0, self.codec.prefix if number else 0)
             for number, decisions in enumerate(notes["decisions"])

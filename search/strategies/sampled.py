@@ -48,9 +48,11 @@ class Random(_Sampled):
     known: ClassVar[dict[str, Any]] = {}
 
     def sampler(self, seed: int) -> BaseSampler:
+        """As `Strategy.sampler`: uniform."""
         return RandomSampler(seed=seed)
 
     def propose(self, trial: int, choices: Sequence[Choice] | None) -> Task:
+        """As `Strategy.propose`: `designs` random looks at the hardware."""
         assert choices is not None
         return Task(
             trial, self.keys(choices), "random", looks=self.study.designs, seed=self.seed(trial)
@@ -64,6 +66,7 @@ class Evolution(_Sampled):
     known: ClassVar[dict[str, Any]] = {"population": 20, "algorithm": "nsga2", **_Sampled.known}
 
     def sampler(self, seed: int) -> BaseSampler:
+        """As `Strategy.sampler`: the genetic algorithm that is asked for, else an InputError."""
         population = self.options["population"]
         match self.options["algorithm"]:
             case "nsga2":
@@ -84,6 +87,7 @@ class Tpe(_Sampled):
     known: ClassVar[dict[str, Any]] = {"startup": 10, **_Sampled.known}
 
     def sampler(self, seed: int) -> BaseSampler:
+        """As `Strategy.sampler`: TPE over all parameters at once."""
         return TPESampler(seed=seed, n_startup_trials=self.options["startup"], multivariate=True)
 
 
@@ -94,6 +98,7 @@ class GaussianProcess(_Sampled):
     known: ClassVar[dict[str, Any]] = {"startup": 10, **_Sampled.known}
 
     def sampler(self, seed: int) -> BaseSampler:
+        """As `Strategy.sampler`; InputError without PyTorch and SciPy."""
         from optuna.samplers import GPSampler
 
         try:

@@ -76,4 +76,5 @@ class Strategy(ABC):
         return int(np.random.SeedSequence((self.study.seed, trial)).generate_state(1)[0])
 
     def keys(self, choices: Sequence[Choice]) -> Networks:
+        """The keys of choices, one for each network of the study."""
         return self.context.networks(choices)

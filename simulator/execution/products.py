@@ -55,9 +55,11 @@ class Products:
         return rule(self)
 
     def input(self, position: int) -> Array:
+        """The value of the node's input at a position."""
         return self.scope.value(self.node.inputs[position])
 
     def shape(self) -> tuple[int, ...]:
+        """Shape of the node's first output."""
         return self.scope.reference.shape(self.node.outputs[0])
 
     def one(self, operands: Operands) -> Array:
@@ -74,6 +76,7 @@ class Products:
         return partial(self.run, first), partial(self.run, second)
 
     def convolved(self, x: Array, w: Array, before: Sequence[int] = ()) -> Array:
+        """A convolution by the one layer of the node, x padded as the node says and by `before`."""
         return self.one(convolution(self.node, x, w, self.shape(), before))
 
     def multiplied(self, a: Array, b: Array, first: int, second: int) -> Array:
@@ -84,6 +87,7 @@ class Products:
         return self.one(contraction(left, right, labels, self.shape(), "M"))
 
     def weights_first(self, first: int, second: int) -> bool:
+        """Whether of these two inputs only the first is fixed, so that it is the layer's W."""
         static = [self.scope.reference.is_static(self.node.inputs[p]) for p in (first, second)]
         return static == [True, False]
 

@@ -1,4 +1,4 @@
-"""Lower bounds on schedules, without a search.
+"""Lower bounds on schedules, without a search, for the exact scheduler (`limits`: cheaper ones).
 
 - *Critical path*: no chain of tasks is shorter than its fastest durations, releases included.
 - *Load*: for weights of the machines that sum to 1, the makespan is at least the weighted sum of
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cpsat import horizon, options, order_of
 from .instance import WHOLE, Goal, Instance, Reals
+from .options import horizon, options, order_of
 from .products import Answer, least_product
 
 #: Steps of the ascent.

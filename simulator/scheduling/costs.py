@@ -76,6 +76,7 @@ class System:
     costs: tuple[tuple[tuple[LayerCost | None, ...], ...], ...]
 
     def layer(self, task: int) -> Layer:
+        """The layer that a task executes."""
         work, _, layer = self.tasks[task]
         return self.works[work].graph.layers[layer]
 

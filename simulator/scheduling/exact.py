@@ -1,7 +1,7 @@
 """Schedules that are proven best, by constraint programming (OR-Tools CP-SAT).
 
 Every answer carries a lower bound that the solver proves. Energies are rounded down to whole units
-(`cpsat.whole_energies`), so a bound of units bounds pJ; the value itself is the sum of the floats.
+(`options.whole_energies`), so a bound of units bounds pJ; the value itself is the sum of floats.
 Makespans are exact. An energy or a product counts as optimal within a relative 1e-9.
 """
 
@@ -17,8 +17,9 @@ from typing import Any
 from ..errors import InfeasibleError, OutOfTimeError
 from .bounds import Limits, limits, lower_bound
 from .check import check
-from .cpsat import Energies, Model, Solved, horizon, whole_energies
+from .cpsat import Model, Solved
 from .instance import Goal, Instance, Schedule, schedule_of
+from .options import Energies, horizon, whole_energies
 from .products import TOLERANCE, Answer, least_product
 
 _ALGORITHM = "exact"

@@ -1,4 +1,8 @@
-"""Lower bounds on what every schedule of an instance takes."""
+"""Lower bounds on what every schedule of an instance takes, for list scheduling.
+
+In arrays and without options, so that they cost next to nothing; `bounds` takes longer, and its
+bounds, of machines and DRAM together, are what the exact scheduler starts from.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from ...dataflows import load_spec, spec_names
 from ...frontend import load_onnx
@@ -12,9 +11,6 @@ from ...frontend.zoo import names as zoo_names
 from ..cache import MappingCache
 from ..simulate import simulate
 from .report import Case, Report
-
-#: Beyond this the cause is named in the documentation.
-NOTABLE: Final = 0.15
 
 
 def run(path: Path | None = None) -> Report:

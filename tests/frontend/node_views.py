@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def products(layers: Sequence[Layer]) -> list[ComputeLayer]:
     return [layer for layer in layers if isinstance(layer, ComputeLayer)]
 
 
-def vectors(layers: Sequence[Layer]) -> list[VectorLayer]:
+def vectors(layers: Iterable[Layer]) -> list[VectorLayer]:
     return [layer for layer in layers if isinstance(layer, VectorLayer)]
 
 

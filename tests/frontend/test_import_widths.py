@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chiploom.frontend import ComputeLayer, LayerGraph, OperandBits, VectorLayer, load_onnx
+from chiploom.frontend import ComputeLayer, LayerGraph, OperandBits, load_onnx
 
 sys.path.insert(0, str(Path(__file__).parent))
+from node_views import vectors
 from onnx_models import (
     BOOL,
     INT64,
@@ -27,10 +28,6 @@ from onnx_models import (
 )
 
 X = {"x": (1, 4, 8, 8)}
-
-
-def vectors(network: LayerGraph) -> list[VectorLayer]:
-    return [layer for layer in network if isinstance(layer, VectorLayer)]
 
 
 # --- quantization ----------------------------------------------------------------------------

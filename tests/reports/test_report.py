@@ -80,7 +80,9 @@ def test_no_name_gets_into_the_markup(simulated: Result) -> None:
 def test_half_a_character_can_be_written(result: Result, tmp_path: Path) -> None:
     layer = replace(result.layers[0], name="half \ud800", note="half \udfff")
     for form in ("html", "md", "json", "csv"):
-        write_report(replace(result, layers=(layer,)), tmp_path / f"report.{form}")
+        file = tmp_path / f"report.{form}"
+        write_report(replace(result, layers=(layer,)), file)
+        assert "half " in file.read_text("utf-8")
 
 
 def test_a_network_of_nothing_has_a_report(result: Result) -> None:

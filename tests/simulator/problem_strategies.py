@@ -30,6 +30,25 @@ def nests(draw: st.DrawFn, largest: int = 5, *, sequential: bool = False) -> Loo
 
 
 @st.composite
+def small_nests(draw: st.DrawFn, largest: int = 6) -> LoopNest:
+    """A random nest of up to three dims larger than 1."""
+    sizes = [1] * 8
+    for dim in draw(st.permutations(range(8)))[:3]:
+        sizes[dim] = draw(st.integers(1, largest))
+    stride, pad = draw(st.integers(1, 2)), draw(st.integers(0, 1))
+    extent = [max(1, stride * (sizes[4 + a] - 1) + sizes[6 + a] - 2 * pad) for a in range(2)]
+    sequential: tuple[Dim, ...] = ("B",) if draw(st.booleans()) else ()
+    return LoopNest(
+        tuple(sizes),  # type: ignore[arg-type]
+        (stride, stride),
+        (1, 1),
+        (pad, pad),
+        (extent[0], extent[1]),
+        sequential,
+    )
+
+
+@st.composite
 def sub_accelerators(draw: st.DrawFn) -> SubAccelerator:
     """A random array with one to three on-chip levels, some bypassed, some replicated."""
     axes = tuple(

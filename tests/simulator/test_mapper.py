@@ -10,33 +10,14 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from chiploom.frontend.nest import DIMS, Dim, LoopNest, OperandBits
+from chiploom.frontend.nest import DIMS, OperandBits
 from chiploom.simulator import NoMappingError, Objective, Problem, evaluate, map_nest
 from chiploom.simulator.exhaustive import loop_orders, mappings
 from chiploom.simulator.mapper import TOLERANCE, survey, tile_candidates, value_of
 from chiploom.simulator.mapping import Mapping, check
 from chiploom.simulator.spatial import unrollings
 
-from .problem_strategies import nests, sub_accelerators
-
-
-@st.composite
-def small_nests(draw: st.DrawFn) -> LoopNest:
-    """Up to three dims larger than 1."""
-    sizes = [1] * 8
-    for dim in draw(st.permutations(range(8)))[:3]:
-        sizes[dim] = draw(st.sampled_from([1, 2, 3, 4, 5, 6]))
-    stride, pad = draw(st.integers(1, 2)), draw(st.integers(0, 1))
-    extent = [max(1, stride * (sizes[4 + a] - 1) + sizes[6 + a] - 2 * pad) for a in range(2)]
-    sequential: tuple[Dim, ...] = ("B",) if draw(st.booleans()) else ()
-    return LoopNest(
-        tuple(sizes),  # type: ignore[arg-type]
-        (stride, stride),
-        (1, 1),
-        (pad, pad),
-        (extent[0], extent[1]),
-        sequential,
-    )
+from .problem_strategies import nests, small_nests, sub_accelerators
 
 
 def exhaustively(problem: Problem, objective: Objective, most: int) -> float | None:

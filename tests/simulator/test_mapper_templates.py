@@ -19,13 +19,15 @@ from chiploom.dataflows import SubAccelerator, load_template, template_names
 from chiploom.dataflows.accelerator import Memory
 from chiploom.dataflows.document import parse_document
 from chiploom.dataflows.spec import parse_spec
-from chiploom.frontend.nest import DIMS, Dim, LoopNest, OperandBits
+from chiploom.frontend.nest import DIMS, OperandBits
 from chiploom.simulator import NoMappingError, Objective, Problem, evaluate, map_nest
 from chiploom.simulator.cost import evaluate_plainly
 from chiploom.simulator.exhaustive import loop_orders, mappings
 from chiploom.simulator.mapper import TOLERANCE, tile_candidates, value_of
 from chiploom.simulator.mapping import Mapping, check
 from chiploom.simulator.spatial import unrollings
+
+from .problem_strategies import small_nests
 
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
@@ -69,7 +71,7 @@ def samples(draw: st.DrawFn, name: str) -> Problem:
         *(min(8, most) for most in (sub.precision.W, sub.precision.I, sub.precision.O))
     )
     leakage = draw(st.sampled_from([0.0, 2.0]))
-    return Problem(draw(nests()), widths, sub.precision.psum, sub, leakage)
+    return Problem(draw(small_nests(7)), widths, sub.precision.psum, sub, leakage)
 
 
 def instance(name: str, parameters: dict[str, int | str]) -> SubAccelerator:
@@ -89,27 +91,6 @@ def resized(draw: st.DrawFn, memory: Memory) -> Memory:
     if memory.size_bits is None or memory.size_bits <= 2 * 64:
         return memory
     return replace(memory, size_bits=draw(st.sampled_from(SIZES)))
-
-
-@st.composite
-def nests(draw: st.DrawFn) -> LoopNest:
-    """Two or three dims larger than 1."""
-    sizes = [1] * 8
-    for dim in draw(st.permutations(range(8)))[:3]:
-        sizes[dim] = draw(st.sampled_from([1, 2, 3, 4, 5, 6, 7]))
-    stride, pad = draw(st.integers(1, 2)), draw(st.integers(0, 1))
-    rows, columns = (
-        max(1, stride * (sizes[4 + axis] - 1) + sizes[6 + axis] - 2 * pad) for axis in range(2)
-    )
-    sequential: tuple[Dim, ...] = ("B",) if draw(st.booleans()) else ()
-    return LoopNest(
-        tuple(sizes),  # type: ignore[arg-type]
-        (stride, stride),
-        (1, 1),
-        (pad, pad),
-        (rows, columns),
-        sequential,
-    )
 
 
 @dataclass

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from chiploom.simulator.errors import OutOfTimeError
 from chiploom.simulator.scheduling.bounds import limits, lower_bound
 from chiploom.simulator.scheduling.check import check
-from chiploom.simulator.scheduling.cpsat import longest_paths, order_of
 from chiploom.simulator.scheduling.exact import exact
 from chiploom.simulator.scheduling.instance import (
     WHOLE,
@@ -23,6 +22,7 @@ from chiploom.simulator.scheduling.instance import (
     Schedule,
     schedule_of,
 )
+from chiploom.simulator.scheduling.options import longest_paths, order_of
 
 from .brute_force_scheduling import best_schedule
 from .scheduling_strategies import instances, realistic, realistic_instances, with_deadlines

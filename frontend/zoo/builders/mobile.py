@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import onnx
 
 from ..builder import GraphBuilder
-from ..modules import activation, batch_norm, conv, gemm, global_pool_flat
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """An inverted residual: expand with 1x1, filter per channel, squeeze and excite, project.
-
-    Attributes:
-        source, expanded, target: channels on the way.
-        kernel, stride: of the filter per channel.
-        activation: after expansion and filter.
-        squeeze: channels inside squeeze-and-excitation, 0 for none.
-        gate: activations inside squeeze-and-excitation.
-    """
-
-    source: int
-    expanded: int
-    target: int
-    kernel: int
-    stride: int
-    activation: str
-    squeeze: int = 0
-    gate: tuple[str, str] = ("Relu", "HardSigmoid")
+from ..modules import MobileBlock, activation, batch_norm, conv, gate, gemm, global_pool_flat
 
 
 def _conv_bn(
@@ -49,7 +25,7 @@ def _conv_bn(
         return activation(b, x, "2", act) if act else x
 
 
-def _squeeze_excite(b: GraphBuilder, x: str, name: str, block: _Block) -> str:
+def _squeeze_excite(b: GraphBuilder, x: str, name: str, block: MobileBlock) -> str:
     with b.scope(*name.split(".")):
         with b.scope("avgpool"):
             y = b.node("GlobalAveragePool", x)
@@ -57,13 +33,11 @@ def _squeeze_excite(b: GraphBuilder, x: str, name: str, block: _Block) -> str:
         y = activation(b, y, "activation", block.gate[0])
         y = conv(b, y, "fc2", (block.squeeze, block.expanded), 1, bias=True)
         with b.scope("scale_activation"):
-            # PyTorch's hardsigmoid is relu6(x + 3) / 6
-            slope = {"alpha": 1.0 / 6.0} if block.gate[1] == "HardSigmoid" else {}
-            y = b.node(block.gate[1], y, **slope)
+            y = gate(b, y, block.gate[1])
         return b.node("Mul", y, x)
 
 
-def _inverted_residual(b: GraphBuilder, x: str, block: _Block) -> str:
+def _inverted_residual(b: GraphBuilder, x: str, block: MobileBlock) -> str:
     """The block as a list of modules named `block`, as torchvision has it."""
     y, index, wide = x, 0, block.expanded
     if wide != block.source:
@@ -104,7 +78,7 @@ def mobilenetv2() -> onnx.ModelProto:
     ):
         for repeat in range(repeats):
             stride = first if repeat == 0 else 1
-            block = _Block(channels, channels * expansion, target, 3, stride, "Relu6")
+            block = MobileBlock(channels, channels * expansion, target, 3, stride, "Relu6")
             with b.scope("features", str(index)):
                 x = _inverted_residual(b, x, block)
             channels, index = target, index + 1
@@ -141,7 +115,7 @@ def mobilenetv3_large() -> onnx.ModelProto:
         ),
         start=1,
     ):
-        block = _Block(channels, expanded, target, kernel, stride, act, squeeze)
+        block = MobileBlock(channels, expanded, target, kernel, stride, act, squeeze)
         with b.scope("features", str(index)):
             x = _inverted_residual(b, x, block)
         channels = target
@@ -172,7 +146,7 @@ def efficientnet_b0() -> onnx.ModelProto:
         start=1,
     ):
         for repeat in range(repeats):
-            block = _Block(
+            block = MobileBlock(
                 channels,
                 channels * expansion,
                 target,
