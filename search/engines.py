@@ -56,6 +56,7 @@ class Processes(Engine):
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """What became of lost workers, for the study's notes."""
         return self._workers.notes
 
     def outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:

@@ -269,6 +269,7 @@ class Study:
         return html
 
     def close(self) -> None:
+        """Keep the time that the run took, and close the files. Raises InputError: no room."""
         self.stop_clock()
         self.store.close()
 

@@ -214,5 +214,6 @@ class WholeSpaceEvaluator(Evaluator):
         self.source = str(getattr(evaluator, "source", ""))
 
     def evaluate(self, space: Space, choice: Choice) -> Accuracy:
+        """As `Evaluator.evaluate`, with the choice read as one of the whole space."""
         space.validate(choice)
         return self.evaluator.evaluate(self.whole, choice)

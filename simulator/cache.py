@@ -132,6 +132,7 @@ class MappingCache:
 
     @property
     def counts(self) -> CacheCounts:
+        """How often it answered, and how: mappings found, loaded, and held now."""
         with self._lock:
             return CacheCounts(self._hits, self._loaded, self._mapped, len(self._answers))
 
