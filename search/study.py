@@ -24,6 +24,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ..dataflows.accelerator import Accelerator
+from ..dataflows.versions import SEARCH, mismatch
 from ..frontend.errors import InputError
 from ..frontend.graph import LayerGraph
 from . import answers
@@ -318,6 +319,10 @@ def open_study(
     if stored is None:
         store.close()
         raise InputError(f"{file}: expected the designs of a study, found none; it never began")
+    problem = mismatch(SEARCH, store.meta("schema") or SEARCH, "name another file")
+    if problem:
+        store.close()
+        raise InputError(f"{file}: the study in it: {problem}")
     base = Path(store.meta("base") or ".")
     study = parse_study(stored, store.meta("file") or "study.yaml", base)
     return Study(study, text, store, _trials(text, study, new=False))
@@ -350,6 +355,7 @@ def create_study(
     store.put_meta("file", str(file.path))
     store.put_meta("base", str(file.base.resolve()))
     store.put_meta("study", file.text)
+    store.put_meta("schema", SEARCH)  # what the text is read as where it does not say
     return Study(file, text, store, trials)
 
 
