@@ -25,13 +25,13 @@ EXCEPTION = re.compile(r"WITH [\w.-]*exception", re.IGNORECASE)
 def licence(package: Distribution) -> str:
     """The SPDX expression where there is one, else what the classifiers or the text say."""
     about = package.metadata
-    if stated := about.get("License-Expression"):
-        return stated
+    if "License-Expression" in about:
+        return about["License-Expression"]
     classifiers = about.get_all("Classifier") or []
     told = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: OSI")]
     if told:
         return ", ".join(told)
-    text = (about.get("License") or "").strip()
+    text = about["License"].strip() if "License" in about else ""
     return text.splitlines()[0] if text else "not stated"
 
 
@@ -87,7 +87,8 @@ def main() -> int:
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--path", action="append", default=[])
     arguments = parser.parse_args()
-    known = {canonicalize_name(one.name): one for one in distributions(path=arguments.path)}
+    known: dict[str, Distribution] = {}
+    known |= {canonicalize_name(one.name): one for one in distributions(path=arguments.path)}
     known |= {canonicalize_name(one.name): one for one in distributions()}
     chiploom = known["chiploom"]
     plain = closure(requirements(chiploom, ""), known)
