@@ -17,6 +17,7 @@ import pytest
 import chiploom
 from chiploom.dataflows.device import load_device
 from chiploom.dataflows.template import load_template
+from chiploom.dataflows.versions import mismatch
 from chiploom.frontend.errors import InputError
 from chiploom.search.study_file import load_study
 from chiploom.simulator.reader import read_result
@@ -217,6 +218,29 @@ def test_a_newer_study(kept: Path) -> None:
         InputError, match=r"the study in it: expected the schema chiploom\.search/1"
     ):
         chiploom.open_study(kept)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("chiploom.result/2", ""),
+        ("chiploom.result/2.1", ""),
+        ("chiploom.result/2.3", ""),
+        ("chiploom.result/2.4", "upgrade chiploom"),
+        ("chiploom.result/2.10", "upgrade chiploom"),
+        ("chiploom.result/3", "upgrade chiploom"),
+        ("chiploom.result/1.9", "of an older chiploom"),
+        ("chiploom.results/2", "do this"),
+        ("chiploom.result/02", "do this"),
+        ("chiploom.result/2.3.1", "do this"),
+        (2, "do this"),
+        (None, "do this"),
+    ],
+)
+def test_the_rule(found: object, said: str) -> None:
+    message = mismatch("chiploom.result/2.3", found, "do this")
+    assert (message == "") == (said == "")
+    assert said in message
 
 
 # -- the documentation -----------------------------------------------------------------------------
