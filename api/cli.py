@@ -26,7 +26,6 @@ from .commands.validate import validate
 app = typer.Typer(
     name="chiploom",
     help="What a network costs on an accelerator: latency, energy, area.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

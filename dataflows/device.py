@@ -13,6 +13,7 @@ from .resources import Device, Resources
 from .schema import DeviceModel
 from .template import find_file, shipped, state_of
 from .validation import validate
+from .versions import DEVICE, of_schema
 
 
 def device_names() -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def read_device(name: str, base: Path | None = None) -> tuple[Device, dict[str, 
 
 @lru_cache(maxsize=32)
 def _parsed(path: Path, state: tuple[int, ...]) -> tuple[Device, dict[str, Any]]:
-    document = read_document(path)
+    document = of_schema(read_document(path), DEVICE)
     problems: list[str] = []
     model = validate(DeviceModel, document.data, document.problem, problems)
     if model is None:

@@ -20,6 +20,7 @@ from .schema import OVERRIDABLE, Architecture, SpecModel, SubModel, TechnologyMo
 from .technology import Unavailable, find_package
 from .template import Template, find_file, instantiate, load_template, shipped
 from .validation import validate, wrong_places
+from .versions import SPEC, of_schema
 
 #: The `template` of a sub-accelerator whose architecture the spec writes in full.
 INLINE = "inline"
@@ -52,6 +53,7 @@ def parse_spec(document: Document, name: str, base: Path | None = None) -> Accel
         SpecError: as of `load_spec`.
     """
     problems: list[str] = []
+    document = of_schema(document, SPEC)
     device, data = _with_device(document, base, problems)
     model = validate(SpecModel, data, document.problem, problems)
     if model is None:

@@ -17,6 +17,7 @@ from .expressions import ExpressionError, Value, substitute
 from .parameters import Parameter, read_value
 from .schema import ParameterModel, TemplateModel
 from .validation import validate
+from .versions import TEMPLATE, of_schema
 
 ARCHITECTURE: Final = (
     "axes",
@@ -161,6 +162,7 @@ def parse_template(document: Document, name: str) -> Template:
         SpecError: as of `load_template`.
     """
     problems: list[str] = []
+    document = of_schema(document, TEMPLATE)
     model = validate(TemplateModel, document.data, document.problem, problems)
     parameters: list[Parameter] = []
     for key, raw in (model.parameters if model else {}).items():

@@ -353,7 +353,8 @@ class DesignStore:
             return False
         found = "a database of another program; name another file"
         if application == APPLICATION:
-            found = f"layout {layout}, of another version of chiploom; open it with that version"
+            todo = "upgrade chiploom" if layout > LAYOUT else "open it with that version"
+            found = f"layout {layout}, of another version of chiploom; {todo}"
         raise InputError(f"{self.path}: expected a design store of layout {LAYOUT}, found {found}")
 
     @contextmanager

@@ -28,6 +28,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..dataflows.accelerator import Accelerator
+from ..dataflows.versions import SEARCH, mismatch
 from ..frontend.errors import InputError
 from ..frontend.graph import LayerGraph
 from . import answers
@@ -334,6 +335,9 @@ def open_study(
                 f"{file}: expected the designs of a study, found none; it never began: delete "
                 f"{file} and {text}, and begin anew"
             )
+        problem = mismatch(SEARCH, store.meta("schema") or SEARCH, "name another file")
+        if problem:
+            raise InputError(f"{file}: the study in it: {problem}")
         base = Path(store.meta("base") or ".")
         study = parse_study(stored, store.meta("file") or "study.yaml", base)
         return Study(study, text, store, _trials(text, study, new=False))
@@ -369,7 +373,12 @@ def create_study(
         store = DesignStore(place)
         try:
             store.put_meta(
-                {"file": str(file.path), "base": str(file.base.resolve()), "study": file.text}
+                {
+                    "file": str(file.path),
+                    "base": str(file.base.resolve()),
+                    "study": file.text,
+                    "schema": SEARCH,  # what the text is read as where it does not say
+                }
             )
             return Study(file, text, store, trials)
         except BaseException:

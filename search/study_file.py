@@ -18,6 +18,7 @@ from ..dataflows.errors import SpecError, suggest
 from ..dataflows.resources import LABELS
 from ..dataflows.units import UnitError, parse
 from ..dataflows.validation import validate, wrong_places
+from ..dataflows.versions import SEARCH, of_schema
 from .evaluators import Evaluator
 from .goals import Goals, Metric
 from .hardware.catalogue import Settings
@@ -129,7 +130,7 @@ _STAND_INS: Final[dict[str, Any]] = {
 
 def _read(document: Document, text: str, base: Path) -> StudyFile:
     problems: list[str] = []
-    document = _with_specs(document, problems)
+    document = _with_specs(of_schema(document, SEARCH), problems)
     model = validate(StudyModel, document.data, document.problem, problems)
     if model is None:
         _check_the_rest(document, base, problems)

@@ -15,6 +15,7 @@ from ..dataflows.document import Document, Where, read_document
 from ..dataflows.errors import SpecError
 from ..dataflows.spec import parse_spec
 from ..dataflows.template import find_file
+from ..dataflows.versions import SPEC, of_schema
 from .hardware.space import Alternative, HardwareSpace, parse_space
 
 #: Options of an alternative that are tried before it is reported as one without any.
@@ -69,7 +70,7 @@ def _spec(document: Document, data: Mapping[str, Any], base: Path) -> HardwareSp
         problems.append(document.problem(place, message))
     if problems or path is None:
         raise SpecError(problems)
-    spec = read_document(path)
+    spec = of_schema(read_document(path), SPEC)
     parse_spec(spec, path.stem, path.parent)  # what is wrong in it has the spec's own lines
     return parse_space(spec, _with_absolute_paths(spec.data, path.parent))
 

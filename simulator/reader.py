@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..dataflows.versions import mismatch
 from ..frontend.errors import InputError
 from .result import SCHEMA, LayerResult, Result, ScheduleSummary
 
@@ -52,8 +53,9 @@ def result_from_json(document: object, where: str = "result") -> Result:
         InputError: it is none.
     """
     found = document.get("schema") if isinstance(document, dict) else type(document).__name__
-    if not isinstance(document, dict) or found != SCHEMA:
-        raise InputError(f"{where}: expected the schema {SCHEMA}, found {found!r}; {_HOW}")
+    problem = mismatch(SCHEMA, found, _HOW)
+    if problem or not isinstance(document, dict):
+        raise InputError(f"{where}: {problem}")
     try:
         # As text once more: only there do strict types take a list for a tuple.
         result = _ADAPTER.validate_json(json.dumps(_shaped(document)), strict=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from .. import output
+from . import completion
 from .errors import user_errors
 from .options import Bits, Csv, Dims, Json, Quiet, Strict, load
 
@@ -17,6 +18,7 @@ def inspect(
         typer.Argument(
             metavar="[MODEL]",
             help="ONNX files, or names of shipped networks; without any, lists those.",
+            autocompletion=completion.networks,
         ),
     ] = None,
     bits: Bits = None,

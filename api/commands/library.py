@@ -7,12 +7,18 @@ from typing import Annotated
 import typer
 
 from .. import output
+from . import completion
 from .errors import user_errors
 from .options import Json, Quiet
 
 
 def dataflows(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Explain this one.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="Explain this one.", autocompletion=completion.explained
+        ),
+    ] = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .. import output
+from . import completion
 from .errors import user_errors
 from .options import Bits, Cache, Csv, Dims, Json, Quiet, Strict, load
 from .report import check_report
@@ -22,17 +23,26 @@ if TYPE_CHECKING:
 def simulate(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL", help="ONNX files, or names of shipped networks."),
+        typer.Argument(
+            metavar="MODEL",
+            help="ONNX files, or names of shipped networks.",
+            autocompletion=completion.networks,
+        ),
     ] = None,
     on: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="Accelerator: a YAML file, or a shipped spec."),
+        typer.Option(
+            metavar="SPEC",
+            help="Accelerator: a YAML file, or a shipped spec.",
+            autocompletion=completion.hardware,
+        ),
     ] = None,
     device: Annotated[
         str | None,
         typer.Option(
             metavar="DEVICE",
             help="FPGA to build a template (--on) on: a YAML file, or a shipped one.",
+            autocompletion=completion.devices,
         ),
     ] = None,
     parameters: Annotated[

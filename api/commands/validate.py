@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import output
+from . import completion
 from .errors import user_errors
 from .options import Json, Quiet
 
@@ -15,7 +16,11 @@ from .options import Json, Quiet
 def validate(
     suite: Annotated[
         str | None,
-        typer.Argument(metavar="[SUITE]", help="One of them; without, all are rerun."),
+        typer.Argument(
+            metavar="[SUITE]",
+            help="One of them; without, all are rerun.",
+            autocompletion=completion.suites,
+        ),
     ] = None,
     data: Annotated[
         Path | None,
