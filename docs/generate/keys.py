@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from chiploom.dataflows import schema as spec
+from chiploom.dataflows import versions
 from chiploom.search import study_schema as study
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -61,6 +62,13 @@ STUDY = {
     study.SpecsModel: "specs",
     study.MetricsModel: "bounds, scales",
     study.BudgetModel: "budget",
+}
+#: Documents, which may name their version; the key is read before the rest.
+VERSIONS = {
+    spec.SpecModel: versions.SPEC,
+    spec.TemplateModel: versions.TEMPLATE,
+    spec.DeviceModel: versions.DEVICE,
+    study.StudyModel: versions.SEARCH,
 }
 #: Page, and the line in front of the table, that say what a model's keys mean.
 TABLES = {
@@ -133,6 +141,8 @@ def keys(model: type[BaseModel]) -> dict[str, tuple[str, str]]:
         ValueError: a key has no meaning, or a meaning no key.
     """
     found = _in_docstring(model) or _in_table(model)
+    if model in VERSIONS:
+        found.pop("schema", None)
     if set(found) != set(model.model_fields):
         raise ValueError(
             f"{model.__name__}: keys {sorted(model.model_fields)}, explained {sorted(found)}"
@@ -149,6 +159,8 @@ def _model(model: type[BaseModel], title: str, titles: dict[Any, str]) -> str:
     hints = typing.get_type_hints(model, include_extras=True)
     summary = (model.__doc__ or "").split("\n\n")[0].strip()
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    if model in VERSIONS:
+        rows.append(f"| `schema` | text | `{VERSIONS[model]}` | [kind and version](versions.md) |")
     for key, field in model.model_fields.items():
         kind = _kind(hints[key], titles)
         outer = spec.Architecture.model_fields

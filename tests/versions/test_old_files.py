@@ -213,7 +213,7 @@ def test_a_newer_result(tmp_path: Path) -> None:
 
 def test_a_newer_study(kept: Path) -> None:
     with chiploom.open_study(kept) as study:
-        study.store.put_meta("schema", "chiploom.search/2")
+        study.store.put_meta({"schema": "chiploom.search/2"})
     with pytest.raises(
         InputError, match=r"the study in it: expected the schema chiploom\.search/1"
     ):
