@@ -34,11 +34,11 @@ def check_file(option: str, target: Path | None) -> None:
 
     if target is None or is_stdout(target):
         return
-    if target.is_dir():
+    if os.path.isdir(target):
         raise InputError(f"{option} {target}: expected a file, found a directory")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
+    if not os.access(target if os.path.exists(target) else target.parent, os.W_OK):
         raise InputError(f"{option} {target}: no permission to write there")
 
 
@@ -46,7 +46,7 @@ def check_folder(folder: Path | None) -> None:
     """Refuse a cache that is no folder."""
     from .frontend.errors import InputError
 
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
         raise InputError(f"--cache {folder}: expected a folder, found a file; name another one")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ def as_file(path: str) -> Path | None:
 
 def expect_sqlite(place: Path) -> None:
     """Refuse what is no database before Optuna writes to it. Raises InputError."""
-    if not place.exists() or not place.stat().st_size:
+    if not os.path.exists(place) or not place.stat().st_size:
         return
     try:
         with place.open("rb") as stream:

@@ -308,7 +308,7 @@ def open_study(
     """
     text = os.fspath(path)
     file = Path(designs) if designs is not None else designs_file(text)
-    if file is None or not file.exists():
+    if file is None or not os.path.exists(file):
         raise InputError(
             f"{text}: expected a study, found no designs at {file}; name the database of the "
             "trials, which `chiploom search` wrote beside them"
@@ -337,13 +337,15 @@ def create_study(
     place = Path(designs) if designs is not None else designs_file(text)
     if place is None:
         raise InputError(f"{text}: expected --designs FILE beside a storage that is no file")
-    taken = [known for known in (place, as_file(text)) if known is not None and known.exists()]
+    taken = [
+        known for known in (place, as_file(text)) if known is not None and os.path.exists(known)
+    ]
     if taken:
         raise InputError(
             f"{taken[0]}: expected no file there, found one; --resume goes on with it, --db names "
             "another one"
         )
-    if not place.parent.is_dir():
+    if not os.path.isdir(place.parent):
         raise InputError(f"{place}: no directory {place.parent}; create it first")
     trials = _trials(text, file, new=True)
     store = DesignStore(place)

@@ -14,6 +14,7 @@ from ..nest import NestError, OperandBits
 from ..operators import load_rules
 from ..operators.uncovered import why_uncovered
 from ..program import Node, PassOrderError, Program
+from ..shape_rules import MALFORMED
 from .concat import COPIED
 from .quantization import DEQUANTIZE
 from .views import underlying
@@ -91,6 +92,11 @@ def _layers(program: Program, node: Node, view: NodeView) -> Sequence[Layer]:
         return _with_scaling(rule(view), node)
     except NestError as error:
         raise CannotLower(f"its sizes make no loop nest: {error}") from error
+    except MALFORMED as error:
+        raise CannotLower(
+            f"it is malformed: its rule takes other ranks or attributes "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def _view(program: Program, node: Node, read: set[str]) -> NodeView:
