@@ -137,6 +137,8 @@ _TABLES: Final = (
     + " ".join(f"JOIN texts AS {name}_ ON {name}_.id = designs.{name}" for name in _TEXTS),
 )
 
+_SCHEMA: Final = {" ".join(statement.split()) for statement in _TABLES}
+
 _ADD_TEXT: Final = "INSERT INTO texts (digest, text) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING"
 # SQLite numbers rows itself, by the largest number so far: dense, since nothing is deleted.
 # A better schedule of a known design takes the place of the one before, an accuracy that of none.
@@ -333,6 +335,7 @@ class DesignStore:
             )
         )
         if (application, layout) == (APPLICATION, LAYOUT):
+            self._check_schema(connection)
             return True
         if not (application or layout or tables):
             return False
@@ -340,6 +343,15 @@ class DesignStore:
         if application == APPLICATION:
             found = f"layout {layout}, of another version of chiploom; open it with that version"
         raise InputError(f"{self.path}: expected a design store of layout {LAYOUT}, found {found}")
+
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
+        """Refuse other tables, views and triggers than our own: SQLite runs what is in them."""
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        if {" ".join(sql.split()) for (sql,) in found} != _SCHEMA:
+            raise InputError(
+                f"{self.path}: expected the tables of a design store, found others; it was not "
+                "written by `chiploom search`"
+            )
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -382,7 +394,10 @@ class DesignStore:
     ) -> list[EvaluatedDesign]:
         with self._reported():
             rows = self._connection.execute(statement, given).fetchall()
-        return [_design(row) for row in rows]
+        try:
+            return [_design(row) for row in rows]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{self.path}: a design is damaged: {error}") from error
 
     def _missing(self, number: int) -> InputError:
         held = self.count()

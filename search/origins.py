@@ -38,7 +38,11 @@ def origins(study: Study) -> tuple[Origin, ...]:
     """
     kept = study.store.meta(_KEY)
     if kept is not None:
-        return tuple(Origin(**one) for one in json.loads(kept))
+        try:
+            return tuple(Origin(**one) for one in json.loads(kept))
+        except (TypeError, ValueError) as error:
+            path = study.store.path
+            raise InputError(f"{path}: the sources of its accuracies are damaged") from error
     found, complete = [], True
     for network in study.file.networks:
         if network.source is None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from ..frontend.errors import InputError
 
+#: What a database runs by itself: a table only holds data.
+_ACTIVE: Final = """
+    SELECT type, name FROM sqlite_master
+    WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'
+"""
 #: Ending of the file of designs, beside that of the trials.
 DESIGNS: Final = ".designs.db"
 
@@ -36,3 +43,13 @@ def expect_sqlite(place: Path) -> None:
         raise InputError(f"{place}: cannot be read: {error.strerror}") from error
     if magic != b"SQLite format 3\x00":
         raise InputError(f"{place}: expected a study's SQLite file, found something else")
+    try:
+        with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            found = opened.execute(_ACTIVE).fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"{place}: expected a study's SQLite file: {error}") from None
+    if found is not None:
+        raise InputError(
+            f"{place}: expected the tables of a study, found the {found[0]} {found[1]!r}, which "
+            "runs when it is read; it was not written by `chiploom search`"
+        )

@@ -12,16 +12,19 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..dataflows.accelerator import Accelerator
 from ..frontend.errors import InputError
@@ -76,7 +79,7 @@ class Study:
     def __init__(self, file: StudyFile, path: str, store: DesignStore, trials: optuna.Study):
         self.file, self.path, self.store, self.trials = file, path, store, trials
         self.context = Context(file, None)
-        self.begun = float(store.meta("seconds") or 0.0)
+        self.begun = _seconds(store)
         self.ending: Ending | None = None
         self._start: float | None = None
 
@@ -99,12 +102,14 @@ class Study:
     def told(self) -> list[FrozenTrial]:
         """Trials whose outcomes are known, in their order."""
         states = (TrialState.COMPLETE,)
-        return self.trials.get_trials(deepcopy=False, states=states)
+        with storage_errors(self.path):
+            return self.trials.get_trials(deepcopy=False, states=states)
 
     def notes(self, trial: FrozenTrial) -> dict[str, Any]:
         """What is known of a trial, as `tell` kept it."""
-        found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
-        return found
+        with storage_errors(self.path):
+            found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
+            return found
 
     def drop_unfinished(self) -> int:
         """Give up trials that an earlier run began and did not tell; how many there were."""
@@ -254,14 +259,49 @@ class Study:
 
     def graphs(self, design: EvaluatedDesign) -> list[LayerGraph]:
         """The networks of a design, called after the study's."""
-        chosen = json.loads(design.networks)
-        return self.context.graphs(tuple(chosen[network.name] for network in self.file.networks))
+        with self._damage(design):
+            chosen = json.loads(design.networks)
+            keys = tuple(chosen[network.name] for network in self.file.networks)
+            return self.context.graphs(keys)
 
     def accelerator(self, design: EvaluatedDesign) -> Accelerator:
         """The hardware of a design."""
         space = self.file.hardware
-        found = space.design(json.loads(design.hardware))
+        with self._damage(design):
+            found = space.design(json.loads(design.hardware))
         return space.accelerator(found, f"design-{design.number}")
+
+    def checked_designs(self) -> list[EvaluatedDesign]:
+        """All designs by number, from 1 without gaps, their texts JSON objects.
+
+        Raises:
+            InputError: one is not so; the file is damaged, or was not written by a search.
+        """
+        designs = self.store.all()
+        sound: set[str] = set()
+        for number, design in enumerate(designs, start=1):
+            with self._damage(design):
+                if design.number != number:
+                    raise ValueError(f"expected design {number} there")
+                for text in (design.networks, design.hardware, design.accuracies):
+                    if text not in sound and not isinstance(json.loads(text), dict):
+                        raise ValueError("expected a JSON object")
+                    sound.add(text)
+                for key in json.loads(design.networks).values():
+                    if not isinstance(key, str):
+                        raise ValueError(f"expected the key of a network, found {key!r}")
+        return designs
+
+    @contextmanager
+    def _damage(self, design: EvaluatedDesign) -> Iterator[None]:
+        """What a design lacks that a search did not write becomes the user's error."""
+        try:
+            yield
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"{self.store.path}: design {design.number} is damaged, or is of another study: "
+                f"{error}"
+            ) from error
 
     def _repr_html_(self) -> str:
         """The study in a notebook. How it looks is the reports' business, above this part: it is
@@ -287,6 +327,18 @@ class Study:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _seconds(store: DesignStore) -> float:
+    """Of wall time, over all runs so far."""
+    kept = store.meta("seconds") or "0"
+    try:
+        seconds = float(kept)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"{store.path}: expected the seconds of a study, found {kept!r}")
+    return seconds
 
 
 def costs_of(design: EvaluatedDesign) -> Costs:
@@ -365,7 +417,7 @@ def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
         StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
         for name in file.objectives
     ]
-    try:
+    with storage_errors(path):
         storage = RDBStorage(path if place is None else f"sqlite:///{place}")
         name = file.path.stem
         if new:
@@ -375,5 +427,23 @@ def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
                 study.set_metric_names(list(file.objectives))
             return study
         return optuna.load_study(storage=storage, study_name=name)
-    except (optuna.exceptions.OptunaError, KeyError, ImportError) as error:
-        raise InputError(f"{path}: not usable as the storage of trials: {error}") from error
+
+
+@contextmanager
+def storage_errors(path: str) -> Iterator[None]:
+    """What Optuna and its database library say of a storage becomes the user's error."""
+    try:
+        yield
+    except (
+        OptunaError,
+        SQLAlchemyError,
+        ArithmeticError,
+        AssertionError,
+        ImportError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{path}: not usable as the storage of trials: {reason}") from error

@@ -235,27 +235,31 @@ def _make_database(draw: random.Random, folder: Path) -> bytes:
 
 
 def _change_cell(path: Path, draw: random.Random) -> None:
+    """Another value in a cell, of any type or, where it holds JSON or a study, almost right."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = [name for (name,) in found]
         for _ in range(draw.choice((1, 1, 3))):
-            table = draw.choice([row[0] for row in tables.fetchall()] or ["meta"])
-            columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
-            row = connection.execute(f'SELECT rowid, * FROM "{table}" ORDER BY random()').fetchone()
-            if row is None:
+            table = draw.choice(tables)
+            columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+            rows = connection.execute(f'SELECT * FROM "{table}"').fetchall()
+            if not rows:
                 continue
-            place = draw.randrange(len(columns))
-            held = row[place + 1]
-            value: Any = draw.choice(
-                (None, values.integer(draw), values.real(draw), values.text(draw), b"\xff\x00")
-            )
-            if isinstance(held, str) and held[:1] in "[{" and draw.random() < 0.8:
-                value = fuzz_texts.changed_json(held, draw)
-            elif isinstance(held, str) and "networks:" in held and draw.random() < 0.8:
-                value = held.replace(draw.choice(held.split()), values.text(draw), 1)
+            row, place = draw.choice(rows), draw.randrange(len(columns))
+            change = f'UPDATE "{table}" SET "{columns[place]}" = ? WHERE "{columns[0]}" = ?'
             with contextlib.suppress(sqlite3.Error, UnicodeError):
-                change = f'UPDATE "{table}" SET "{columns[place][1]}" = ? WHERE rowid = ?'
-                connection.execute(change, (value, row[0]))
-            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+                connection.execute(change, (_cell(row[place], draw), row[0]))
+
+
+def _cell(held: object, draw: random.Random) -> object:
+    if isinstance(held, str) and draw.random() < 0.8:
+        if held[:1] in ("[", "{"):
+            return fuzz_texts.changed_json(held, draw)
+        if "networks:" in held:
+            return held.replace(draw.choice(held.split()), values.text(draw), 1)
+    return draw.choice(
+        (None, values.integer(draw), values.real(draw), values.text(draw), b"\xff\x00")
+    )
 
 
 def _use_database(path: Path, draw: random.Random) -> None:
@@ -280,6 +284,19 @@ TARGETS: Final[dict[str, Target]] = {
     ),
     "database": Target(".db", _make_database, _use_database),
 }
+
+
+def warm_up(kind: str, folder: Path) -> None:
+    """What all cases of a kind share is made, so that none of them takes the time for it."""
+    if kind == "result":
+        _results()
+    elif kind == "database":
+        _make_database(random.Random(0), folder)
+    elif kind == "onnx":
+        fuzz_models.corpus()
+        fuzz_models.operators()
+    for name in _SPECS:
+        _accelerator(name)
 
 
 def run(kind: str, seed: int, case: int, folder: Path) -> Path:

@@ -36,6 +36,8 @@ def main(
     for category in (RuntimeWarning, SyntaxWarning):
         warnings.simplefilter("error", category)
     report, sys.stdout = sys.stdout, sys.stderr
+    folder.mkdir(parents=True, exist_ok=True)
+    fuzz_targets.warm_up(kind, folder)
     case = first
     while True:
         print(json.dumps({"case": case}), file=report, flush=True)
