@@ -7,6 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ..frontend.errors import InputError
@@ -159,7 +160,13 @@ def write_pictures(document: Document, folder: Path) -> list[Path]:
                 paths.append(folder / f"{page.key}-{block.key}.png")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        plotly.io.write_images(figures, [os.fspath(path) for path in paths], width=1100, scale=2)
+        with TemporaryDirectory(
+            dir=folder, prefix="."
+        ) as made:  # each is there whole or not at all
+            drawn_to = [Path(made) / path.name for path in paths]
+            plotly.io.write_images(figures, list(map(os.fspath, drawn_to)), width=1100, scale=2)
+            for source, path in zip(drawn_to, paths, strict=True):
+                os.replace(source, path)
     except OSError as error:
         raise InputError(f"--png {folder}: cannot be written: {error.strerror or error}") from None
     except RuntimeError as error:

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frontend.errors import InputError
-from ..simulator.files import write_text
+from ..simulator.files import write_bytes, write_text
 from .designs import COLUMNS, EvaluatedDesign
 
 
@@ -153,7 +151,7 @@ def export(designs: Iterable[EvaluatedDesign], path: str | os.PathLike[str]) -> 
         elif file.suffix == ".json":
             write_text(file, json.dumps(rows, indent=1, allow_nan=False) + "\n")
         else:
-            _write_bytes(file, _parquet(head, rows, file))
+            write_bytes(file, _parquet(head, rows, file))
     except OSError as error:
         raise InputError(
             f"{file}: cannot be written: {error.strerror}; name another file"
@@ -297,19 +295,3 @@ def _alike(values: list[Any]) -> list[Any]:
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in values]
     return [None if value is None else str(value) for value in values]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    """As `write_text`, for bytes."""
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        target.write_bytes(content)
-        return
-    made = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        made.write_bytes(content)
-        if target.exists():
-            shutil.copymode(target, made)
-        made.replace(target)
-    finally:
-        made.unlink(missing_ok=True)

@@ -30,11 +30,11 @@ def call(walk: Elaboration, function: FunctionProto, node: NodeProto, scope: Sco
             f"function {function.name!r}: calls are nested more than {DEEPEST} deep, or "
             "recursive; inline the functions when exporting"
         )
-    walk.function_nodes += len(function.node)
-    if walk.function_nodes > MOST_FUNCTION_NODES:
+    if walk.function_nodes + _expanded(walk, function, 0) > MOST_FUNCTION_NODES:
         raise InputError(
             f"functions expand to more than {MOST_FUNCTION_NODES} nodes; export without functions"
         )
+    walk.function_nodes += len(function.node)
     arguments = {attribute.name: attribute for attribute in function.attribute_proto}
     arguments.update((attribute.name, attribute) for attribute in node.attribute)
     opsets = {default_domain(entry.domain): entry.version for entry in function.opset_import}
@@ -46,6 +46,21 @@ def call(walk: Elaboration, function: FunctionProto, node: NodeProto, scope: Sco
         inner.names[name] = given[position] if position < len(given) else ""
     walk.walk(function.node, inner)
     _hand_out(walk, node, scope, [inner.resolve(name) or "" for name in function.output])
+
+
+def _expanded(walk: Elaboration, function: FunctionProto, depth: int) -> int:
+    """Nodes that a call is written out to, without those in bodies; so that what doubles with
+    every function is refused before it is written. Where calls are nested too deep, some of them.
+    """
+    name = default_domain(function.domain), function.name, getattr(function, "overload", "")
+    if depth > DEEPEST:
+        return 0
+    if name not in walk.expanded:
+        walk.expanded[name] = 0  # for one that calls itself, which is refused as such
+        called = (walk.function_of(node) for node in function.node)
+        inner = sum(_expanded(walk, one, depth + 1) for one in called if one is not None)
+        walk.expanded[name] = len(function.node) + inner
+    return walk.expanded[name]
 
 
 def branch(walk: Elaboration, node: NodeProto, scope: Scope) -> str:

@@ -60,6 +60,7 @@ class Elaboration:
         nodes, types, constants, static, notes: as of `Program`.
         loop_nodes, function_nodes: nodes of bodies written out so far.
         functions: the model's own, by domain, name and overload.
+        expanded: of each of them that was called, the nodes that a call is written out to.
         control_flow: by operator, what writes its bodies out; it returns why not, "" when done.
         call: writes the nodes of a model-local function in the place of a call.
     """
@@ -86,6 +87,7 @@ class Elaboration:
             ): function
             for function in model.functions
         }
+        self.expanded: dict[tuple[str, str, str], int] = {}
         self.control_flow = control_flow
         self.call = call
         self._binding = binding
@@ -136,7 +138,7 @@ class Elaboration:
             proto = _with_arguments(proto, scope.arguments)
         check_text(proto.name, proto.op_type, proto.domain)
         domain = default_domain(proto.domain)
-        function = self.functions.get(_key(domain, proto.op_type, proto))
+        function = self.function_of(proto)
         if function is not None:
             self.call(self, function, proto, scope)
         elif not domain and proto.op_type == "Constant":
@@ -147,6 +149,10 @@ class Elaboration:
                 self.refuse(proto, scope, refusal)
         else:
             self.operator(proto, scope)
+
+    def function_of(self, proto: NodeProto) -> FunctionProto | None:
+        """The model's own function that a node calls; None where it calls none."""
+        return self.functions.get(_key(proto.domain, proto.op_type, proto))
 
     def constant(self, proto: NodeProto, scope: Scope) -> None:
         attribute = proto.attribute[0] if proto.attribute else None

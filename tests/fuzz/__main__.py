@@ -43,38 +43,45 @@ class Found:
         stem.with_suffix(".txt").write_text(f"{name}\n\n{trace}", encoding="utf-8")
 
 
+class Clock:
+    """Time for one kind of input, from its first case on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.until = seconds, float("inf")
+
+    def is_up(self) -> bool:
+        self.until = min(self.until, time.monotonic() + self.seconds)
+        return time.monotonic() >= self.until
+
+
 def fuzz(kind: str, found: Found, arguments: argparse.Namespace, scratch: Path) -> int:
     """Run cases of one kind for the time given; how many there were."""
     case, count = 0, 0
-    until = time.monotonic() + arguments.seconds / len(arguments.kinds)
-    while time.monotonic() < until:
+    clock = Clock(arguments.seconds / len(arguments.kinds))
+    while True:
         errors = scratch / f"{kind}.stderr"
         with errors.open("w+") as stream:
-            command = [sys.executable, fuzz_worker.__file__, kind, str(found.seed), str(case), "1"]
+            command = [sys.executable, fuzz_worker.__file__, kind, str(found.seed), str(case)]
             command += [str(scratch / kind), str(arguments.limit), str(arguments.memory)]
             worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stream, text=True)
-            last, done = _watch(worker, found, kind, until, scratch, arguments.limit)
+            last, done = _watch(worker, found, kind, clock, scratch)
             count += done
             if last is None:
                 return count
             stream.seek(0)
             trace = stream.read()[-5000:]
+        if last < case:
+            raise SystemExit(f"{kind}: the process ends before its first case:\n{trace}")
         what = "does not end" if "Timeout (" in trace else f"ends with {worker.returncode}"
         ours = (line.strip() for line in trace.splitlines() if str(_REPOSITORY) in line)
         where = next((line for line in ours if "/fuzz/" not in line), "")
         found.add(kind, last, f"{what} {where}", trace)
         _keep(scratch / kind, found, kind, last)
         case = last + 1
-    return count
 
 
 def _watch(
-    worker: subprocess.Popen[str],
-    found: Found,
-    kind: str,
-    until: float,
-    scratch: Path,
-    limit: float,
+    worker: subprocess.Popen[str], found: Found, kind: str, clock: Clock, scratch: Path
 ) -> tuple[int | None, int]:
     """Until time is up (None) or the process dies (the case it died of); and cases that ended."""
     assert worker.stdout is not None
@@ -86,12 +93,13 @@ def _watch(
             _keep(scratch / kind, found, kind, told["case"])
             continue
         last, done = told["case"], done + 1
-        if time.monotonic() >= until:
+        if done and clock.is_up():
             worker.kill()
             worker.wait()
             return None, done
+        clock.is_up()
     worker.wait()
-    return last, done
+    return last, max(done, 0)
 
 
 def _keep(folder: Path, found: Found, kind: str, case: int) -> None:

@@ -297,6 +297,7 @@ def warm_up(kind: str, folder: Path) -> None:
         fuzz_models.operators()
     for name in _SPECS:
         _accelerator(name)
+    _simulated(_network(), _accelerator("nasaic-w1"), random.Random(0))  # imports the scheduler
 
 
 def run(kind: str, seed: int, case: int, folder: Path) -> Path:

@@ -27,10 +27,8 @@ def signature(error: BaseException) -> str:
     return f"{type(error).__name__} at {ours[-1] if ours else 'fuzz'}"
 
 
-def main(
-    kind: str, seed: int, first: int, step: int, folder: Path, seconds: float, gib: float
-) -> None:
-    """Cases `first`, `first + step`, … without end; a line of JSON before and after each."""
+def main(kind: str, seed: int, first: int, folder: Path, seconds: float, gib: float) -> None:
+    """Cases from `first` on without end; a line of JSON before and after each."""
     limit = int(gib * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for category in (RuntimeWarning, SyntaxWarning):
@@ -49,11 +47,9 @@ def main(
             print(json.dumps(found), file=report, flush=True)
         finally:
             faulthandler.cancel_dump_traceback_later()
-        case += step
+        case += 1
 
 
 if __name__ == "__main__":
-    main(
-        sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]),
-        float(sys.argv[6]), float(sys.argv[7]),
-    )  # fmt: skip
+    kind, seed, first, folder, seconds, gib = sys.argv[1:]
+    main(kind, int(seed), int(first), Path(folder), float(seconds), float(gib))
