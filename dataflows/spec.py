@@ -326,7 +326,11 @@ class _Reader:
             )
             return
         memories = draft.data["memories"]
-        names = [str(one.get("name")) for one in memories if isinstance(one, dict)]
+        names: list[str] = [
+            one["name"]
+            for one in memories
+            if isinstance(one, dict) and isinstance(one.get("name"), str)
+        ]
         if len(names) < len(memories):
             return  # the template's own errors are reported
         for name, changes in (stated.memories or {}).items():

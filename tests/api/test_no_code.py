@@ -1,4 +1,4 @@
-"""Nothing that is read is ever run: what could run code is nowhere in the package but where said."""
+"""Nothing that is read is ever run: what could run code is only where it is said to be."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -300,10 +301,7 @@ def test_only_shape_arithmetic_is_computed(monkeypatch: pytest.MonkeyPatch) -> N
     text = helper.make_tensor("s", TensorProto.STRING, [1], [b"x" * 999])
     nodes = [node("Einsum", list("abcd"), ["e"], equation="i,j,k,l->")]
     names = ["s", *(f"s{n}" for n in range(60))]
-    nodes += [
-        node("StringConcat", [before, before], [after])
-        for before, after in zip(names, names[1:], strict=False)
-    ]
+    nodes += [node("StringConcat", [before, before], [after]) for before, after in pairwise(names)]
     nodes += [node("Relu", ["x"], ["y"])]
     graph = import_model(model(nodes, {"x": (4,)}, ["y", "e", "s59"], [*ones, text], opset=20))
     assert [layer.op for layer in graph] == ["Relu"]

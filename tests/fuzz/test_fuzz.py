@@ -46,10 +46,9 @@ def test_models_import_or_are_refused(draw: object) -> None:
 
 
 def test_a_defect_is_told_by_where_it_is() -> None:
-    try:
+    with pytest.raises((AttributeError, TypeError)) as caught:
         parse_model(None)  # type: ignore[arg-type]
-    except (AttributeError, TypeError) as error:
-        assert "frontend/passes/read.py:" in fuzz_worker.signature(error)
+    assert "frontend/passes/read.py:" in fuzz_worker.signature(caught.value)
 
 
 def test_the_command(tmp_path: Path) -> None:
