@@ -67,7 +67,9 @@ def _numbers(
         except ValueError:
             value = float("nan")
         if not value.is_integer() or abs(value) > _MOST or (least is not None and value < least):
-            limit = f" up to {_MOST:g}" if least is None else f" from {least} to {_MOST:g}"
+            limit = (
+                f" up to {_MOST:g}" if least is None else f" of at least {least}, up to {_MOST:g}"
+            )
             raise InputError(f"{option} {text}: expected a whole number{limit}, found {number!r}")
         if found.setdefault(name, int(value)) != int(value):
             raise InputError(f"{option} {text}: {name} has {found[name]} already")

@@ -117,7 +117,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="run this one alone, here")
     parser.add_argument("--out", type=Path, default=Path("build/fuzz"), help="folder of findings")
-    parser.add_argument("--limit", type=float, default=30, help="seconds of one case")
+    parser.add_argument("--limit", type=float, default=60, help="seconds of one case")
     parser.add_argument("--memory", type=float, default=6, help="GiB of a process")
     arguments = parser.parse_args()
     arguments.kinds = arguments.kinds or list(fuzz_targets.TARGETS)

@@ -70,8 +70,11 @@ def json_file(document: dict[str, Any], draw: random.Random) -> bytes:
 
 
 def changed_json(text: str, draw: random.Random) -> str:
-    """JSON text with one change."""
-    data = json.loads(text)
+    """JSON text with one change; what is no JSON any more loses its end."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return text[:-1]
     return json.dumps(_changed(data, draw, [data]))
 
 
