@@ -35,13 +35,13 @@ def check_file(option: str, target: Path | None) -> None:
 
     if target is None or is_stdout(target):
         return
-    if target.is_dir():
+    if os.path.isdir(target):
         raise InputError(f"{option} {target}: expected a file, found a directory")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise InputError(f"{option} {target}: no directory {target.parent}; create it first")
     real = Path(os.path.realpath(target))  # a file is replaced, which its folder must allow
-    places = [place for place in (real, real.parent) if place.exists()]
-    if real.exists() and not real.is_file():  # a pipe, a device
+    places = [place for place in (real, real.parent) if os.path.exists(place)]
+    if os.path.exists(real) and not os.path.isfile(real):  # a pipe, a device
         places = [real]
     for place in places:
         if not os.access(place, os.W_OK):
@@ -54,7 +54,7 @@ def check_folder(folder: Path | None) -> None:
     """Refuse a cache that is no folder."""
     from .frontend.errors import InputError
 
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
         raise InputError(f"--cache {folder}: expected a folder, found a file; name another one")
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .simulator.scheduling.costs import Work
 
 
+#: Frames, cycles and priorities.
+_MOST = 10**15
+
+
 def works_of(
     graphs: Sequence[LayerGraph],
     frames: Sequence[str] | None,
@@ -62,8 +66,10 @@ def _numbers(
             value = float(number)
         except ValueError:
             value = float("nan")
-        if not value.is_integer() or (least is not None and value < least):
-            limit = "" if least is None else f" of at least {least}"
+        if not value.is_integer() or abs(value) > _MOST or (least is not None and value < least):
+            limit = (
+                f" up to {_MOST:g}" if least is None else f" of at least {least}, up to {_MOST:g}"
+            )
             raise InputError(f"{option} {text}: expected a whole number{limit}, found {number!r}")
         if found.setdefault(name, int(value)) != int(value):
             raise InputError(f"{option} {text}: {name} has {found[name]} already")

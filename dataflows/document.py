@@ -7,6 +7,7 @@ short file expands beyond any memory), tags, merge keys, several documents. Scal
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -198,9 +199,9 @@ def _scalar(text: str) -> object:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return text
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
+    return text  # also 1e400: what wants a number says that it found none
 
 
 def _line(event: yaml.Event) -> int:

@@ -21,6 +21,10 @@ Value = float | int | bool | str
 
 _PLACE: Final = re.compile(r"\$\{([^{}]*)\}")
 MAX_LENGTH: Final = 500
+#: Whole numbers beyond it are no quantity, and not every one of them is a floating-point number.
+_LARGEST: Final = 10**300
+#: Of an expression inside another; Python's own parser gives up at 200 parentheses.
+_DEEPEST: Final = 100
 
 
 class ExpressionError(ValueError):
@@ -84,12 +88,16 @@ def evaluate(expression: str, names: Mapping[str, Value]) -> Value:
         value = _evaluate(_parsed(expression), names)
     except ZeroDivisionError:
         raise ExpressionError(f"`{expression}` divides by zero") from None
-    except (TypeError, OverflowError) as error:
+    except ExpressionError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
         raise ExpressionError(f"`{expression}`: {error}") from None
     if isinstance(value, complex):
         raise ExpressionError(f"`{expression}` is not a real number")
     if isinstance(value, float) and math.isnan(value):
         raise ExpressionError(f"`{expression}` is not a number")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ExpressionError(f"`{expression}` is larger than 1e300")
     return cast(Value, value)
 
 
@@ -97,10 +105,23 @@ def evaluate(expression: str, names: Mapping[str, Value]) -> Value:
 def _parsed(expression: str) -> ast.expr:
     if len(expression) > MAX_LENGTH:
         raise ExpressionError(f"expected at most {MAX_LENGTH} characters in an expression")
+    if "\\" in expression:  # an escape in a text, of which Python's parser may warn
+        raise ExpressionError(f"expected no backslash, found `{expression}`")
     try:
-        return ast.parse(expression.strip(), mode="eval").body
+        parsed = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"expected arithmetic, found `{expression}`") from None
+    _check_depth(parsed, expression)
+    return parsed
+
+
+def _check_depth(root: ast.expr, expression: str) -> None:
+    level: list[ast.AST] = [root]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise ExpressionError(f"expected at most {_DEEPEST} levels, found `{expression}`")
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, Value]) -> Any:

@@ -16,14 +16,23 @@ from ..frontend.nest import DIMS, OPERANDS, Dim, Operand
 from .accelerator import Buffering, Layout
 from .expressions import Canonical
 from .resources import DspFamily
-from .units import Bandwidth, Duration, Kind, parse, parse_bandwidth, parse_duration
+from .units import (
+    MOST,
+    Bandwidth,
+    Duration,
+    Kind,
+    parse,
+    parse_bandwidth,
+    parse_duration,
+    within_range,
+)
 
 # -- field types -----------------------------------------------------------------------------------
 
 
 def _quantity(kind: Kind, value: object, *, positive: bool = True) -> float:
     number = float(value) if isinstance(value, Canonical) else parse(value, kind)
-    if number < 0 or (positive and number == 0):
+    if number < 0 or (positive and number == 0) or not within_range(number):
         raise ValueError(f"expected {'a positive' if positive else 'no negative'} {kind}, "
                          f"found {value!r}")  # fmt: skip
     return number
@@ -40,9 +49,10 @@ def _whole(value: object, *, least: int = 1) -> int:
 
 
 def _amount(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | Canonical) or value < 0:
-        raise ValueError(f"expected a number of at least 0, found {value!r}")
-    return float(value)
+    number = isinstance(value, int | float | Canonical) and not isinstance(value, bool)
+    if not number or not 0 <= value <= MOST or not within_range(float(value)):  # type: ignore
+        raise ValueError(f"expected a number of at least 0, up to {MOST:g}, found {value!r}")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _positive(value: object) -> float:

@@ -327,7 +327,14 @@ class _Reader:
                 "write `name: {key: value}`, or remove `template`",
             )
             return
-        names = [memory["name"] for memory in draft.data["memories"]]
+        memories = draft.data["memories"]
+        names: list[str] = [
+            one["name"]
+            for one in memories
+            if isinstance(one, dict) and isinstance(one.get("name"), str)
+        ]
+        if len(names) < len(memories):
+            return  # the template's own errors are reported
         for name, changes in (stated.memories or {}).items():
             where: Where = (*place, "memories", name)
             if name not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -100,9 +101,9 @@ def find_file(kind: str, name: str, base: Path | None = None) -> Path:
     looks_like_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
     if looks_like_path:
         path = (base or Path()) / name
-        if path.is_dir():
+        if os.path.isdir(path):
             raise SpecError([f"{path}: expected a YAML file, found a directory; name a file in it"])
-        if not path.exists():
+        if not os.path.exists(path):
             raise SpecError(
                 [f"{path}: expected a {kind[:-1]} (a YAML file), there is no such file"]
             )

@@ -35,6 +35,11 @@ Kind = Literal[
     "time",
 ]
 
+#: The least and the largest canonical number but 0. Anything that there is lies far inside, and
+#: products of several stay far from what a floating-point number can hold.
+LEAST: Final = 1e-30
+MOST: Final = 1e30
+
 _BINARY: Final = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 _DECIMAL: Final = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _BITS: Final = {
@@ -135,9 +140,15 @@ def parse(text: object, kind: Kind) -> float:
     if unit is None:
         raise UnitError(_expected(kind, text, "write the unit"))
     value = number * _factor(kind, unit, text)
-    if not math.isfinite(value):
-        raise UnitError(_expected(kind, text, "the number is too large"))
+    if not within_range(value):
+        size = "large" if abs(value) > 1 else "small"
+        raise UnitError(_expected(kind, text, f"the number is too {size}"))
     return value
+
+
+def within_range(value: float) -> bool:
+    """Whether a canonical number is one of something that there can be."""
+    return value == 0 or LEAST <= abs(value) <= MOST
 
 
 def parse_bandwidth(text: object) -> Bandwidth:

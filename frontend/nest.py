@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 Dim = Literal["B", "G", "K", "C", "OY", "OX", "FY", "FX"]
@@ -31,6 +32,13 @@ RELEVANT: Final[dict[Operand, tuple[Dim, ...]]] = {
 
 #: Counts up to here are exact in floating point too, and far from any overflow.
 MOST_MACS: Final = 2**53
+
+
+#: Iterations of one dim: what walks over them must come to an end.
+MOST_STEPS: Final = 2**31
+
+#: Residues that positions of taps are counted by (`positions_inside`).
+_MOST_RESIDUES: Final = 2**16
 
 
 class NestError(ValueError):
@@ -68,6 +76,11 @@ class LoopNest:
                 raise NestError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if self.macs > MOST_MACS:
             raise NestError(f"expected at most 2^53 multiply-accumulates, got {self.macs}")
+        for dim, size in zip(DIMS, self.sizes, strict=True):
+            if size > MOST_STEPS:
+                raise NestError(f"dim {dim}: expected a size of at most 2^31, got {size}")
+        for axis, taps in enumerate((self["FY"], self["FX"])):
+            check_residues(self.stride[axis], self.dilation[axis], taps)
 
     def __getitem__(self, dim: Dim) -> int:
         return self.sizes[DIMS.index(dim)]
@@ -99,8 +112,48 @@ def _touched(outputs: int, taps: int, axis: int, nest: LoopNest) -> int:
     if dilation == 1 and stride <= taps:  # one contiguous run, the common case
         first, last = -pad, stride * (outputs - 1) + taps - 1 - pad
         return max(0, min(last, size - 1) - max(first, 0) + 1)
-    positions = {stride * o + dilation * f - pad for o in range(outputs) for f in range(taps)}
-    return sum(0 <= position < size for position in positions)
+    return positions_inside(stride, dilation, outputs, taps, pad, pad + size - 1)
+
+
+def check_residues(stride: int, dilation: int, taps: int) -> None:
+    """Raises NestError where positions cannot be counted in a moment."""
+    if (dilation > 1 or stride > taps) and min(stride, taps) > _MOST_RESIDUES:
+        raise NestError(
+            f"expected at most {_MOST_RESIDUES} taps, or a stride of at most as much, where taps "
+            f"do not lie close together; got {taps} taps, stride {stride}, dilation {dilation}"
+        )
+
+
+@lru_cache(maxsize=4096)
+def positions_inside(
+    stride: int, dilation: int, outputs: int, taps: int, first: int, last: int
+) -> int:
+    """How many distinct `stride * o + dilation * f` lie in `first` to `last`, both included.
+
+    `o` goes from 0 to `outputs - 1`, `f` from 0 to `taps - 1`. With their common divisor taken out,
+    taps whose numbers are equal modulo the stride meet the same residue: `t = o + dilation * j` of
+    it, a run of `outputs` for every `j`, which overlap where `outputs >= dilation`. So it takes
+    time in the smaller of stride and taps, not in the positions.
+    """
+    common = math.gcd(stride, dilation)
+    stride, dilation = stride // common, dilation // common
+    first, last = -(-first // common), last // common
+    count = 0
+    for tap in range(min(stride, taps)):
+        runs = -(-(taps - tap) // stride)
+        low, high = -(-(first - dilation * tap) // stride), (last - dilation * tap) // stride
+        count += _below(high + 1, outputs, dilation, runs) - _below(low, outputs, dilation, runs)
+    return count
+
+
+def _below(end: int, length: int, period: int, runs: int) -> int:
+    """Whole numbers from 0 to `end - 1` in the union of `runs` runs, one every `period`."""
+    if end <= 0:
+        return 0
+    if length >= period:
+        return min(end, period * (runs - 1) + length)
+    whole = min(end // period, runs)
+    return whole * length + (min(end - whole * period, length) if whole < runs else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from .errors import InputError
+from .errors import InputError, brief
 from .graph import ComputeLayer, Layer, LayerGraph, NotModelled, Tensor
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def import_program(
         inputs=program.inputs,
         outputs=outputs,
         not_modelled=tuple(lowered.not_modelled),
-        notes=(*program.notes, *lowered.notes),
+        notes=tuple(map(brief, (*program.notes, *lowered.notes))),
         modelled_elements=lowered.modelled_elements,
         metadata=program.metadata,
     )

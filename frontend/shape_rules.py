@@ -13,9 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .program import Array, TensorType
+
+#: What a rule trips over where a node has not what its operator requires: other ranks, missing
+#: attributes, or ones of another type. ONNX checks the nodes of its own operators beforehand.
+MALFORMED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class CannotInfer(Exception):

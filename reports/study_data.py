@@ -99,7 +99,7 @@ class StudyData:
         self.study, self.file = study, study.file
         self.name = name or study.file.path.stem
         self.schedules = schedules
-        self.designs = study.store.all()
+        self.designs = study.checked_designs()
         self.trials = len(study.told())
         self.aims = _aims(study.file)
         self.parameters = tuple(_parameters(study.file, self.designs))

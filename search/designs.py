@@ -138,6 +138,8 @@ _TABLES: Final = (
     + " ".join(f"JOIN texts AS {name}_ ON {name}_.id = designs.{name}" for name in _TEXTS),
 )
 
+_SCHEMA: Final = {" ".join(statement.split()) for statement in _TABLES}
+
 _ADD_TEXT: Final = "INSERT INTO texts (digest, text) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING"
 # SQLite numbers rows itself, by the largest number so far: dense, since nothing is deleted.
 # A better schedule of a known design takes the place of the one before, an accuracy that of none.
@@ -348,6 +350,7 @@ class DesignStore:
         """Whether the file is a design store; False where it is new."""
         application, layout, tables = marks(connection)
         if (application, layout) == (APPLICATION, LAYOUT):
+            self._check_schema(connection)
             return True
         if not (application or layout or tables):
             return False
@@ -356,6 +359,15 @@ class DesignStore:
             todo = "upgrade chiploom" if layout > LAYOUT else "open it with that version"
             found = f"layout {layout}, of another version of chiploom; {todo}"
         raise InputError(f"{self.path}: expected a design store of layout {LAYOUT}, found {found}")
+
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
+        """Refuse other tables, views and triggers than our own: SQLite runs what is in them."""
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        if {" ".join(sql.split()) for (sql,) in found} != _SCHEMA:
+            raise InputError(
+                f"{self.path}: expected the tables of a design store, found others; it was not "
+                "written by `chiploom search`"
+            )
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -403,7 +415,7 @@ class DesignStore:
             rows = self._connection.execute(statement, given).fetchall()
         try:
             return [_design(row) for row in rows]
-        except (ValueError, TypeError) as error:  # no number that was ever kept
+        except (TypeError, ValueError, OverflowError) as error:  # no number that was ever kept
             raise damaged(self.path, error) from error
 
     def _missing(self, number: int) -> InputError:

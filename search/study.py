@@ -40,6 +40,11 @@ from .places import as_file, damaged, designs_file, expect_whole
 from .spaces.space import Choice, Value
 from .study_file import NetworkStudy, StudyFile, parse_study
 
+#: What Optuna raises, beside errors of the database, on what nobody has written.
+_UNWRITTEN: Final = (
+    OptunaError, ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError,
+    TypeError, ValueError,
+)  # fmt: skip
 #: Attribute of a trial that holds what is known of it, as one JSON text: each costs a transaction.
 NOTES: Final = "chiploom"
 
@@ -81,10 +86,7 @@ class Study:
     def __init__(self, file: StudyFile, path: str, store: DesignStore, trials: optuna.Study):
         self.file, self.path, self.store, self.trials = file, path, store, trials
         self.context = Context(file, None)
-        try:
-            self.begun = float(store.meta("seconds") or 0.0)
-        except ValueError as error:
-            raise damaged(store.path, error) from error
+        self.begun = _seconds(store)
         self.ending: Ending | None = None
         self._start: float | None = None
 
@@ -254,14 +256,49 @@ class Study:
 
     def graphs(self, design: EvaluatedDesign) -> list[LayerGraph]:
         """The networks of a design, called after the study's."""
-        chosen = json.loads(design.networks)
-        return self.context.graphs(tuple(chosen[network.name] for network in self.file.networks))
+        with self._damage(design):
+            chosen = json.loads(design.networks)
+            keys = tuple(chosen[network.name] for network in self.file.networks)
+            return self.context.graphs(keys)
 
     def accelerator(self, design: EvaluatedDesign) -> Accelerator:
         """The hardware of a design."""
         space = self.file.hardware
-        found = space.design(json.loads(design.hardware))
+        with self._damage(design):
+            found = space.design(json.loads(design.hardware))
         return space.accelerator(found, f"design-{design.number}")
+
+    def checked_designs(self) -> list[EvaluatedDesign]:
+        """All designs by number, from 1 without gaps, their texts JSON objects.
+
+        Raises:
+            InputError: one is not so; the file is damaged, or was not written by a search.
+        """
+        designs = self.store.all()
+        sound: set[str] = set()
+        for number, design in enumerate(designs, start=1):
+            with self._damage(design):
+                if design.number != number:
+                    raise ValueError(f"expected design {number} there")
+                for text in (design.networks, design.hardware, design.accuracies):
+                    if text not in sound and not isinstance(json.loads(text), dict):
+                        raise ValueError("expected a JSON object")
+                    sound.add(text)
+                for key in json.loads(design.networks).values():
+                    if not isinstance(key, str):
+                        raise ValueError(f"expected the key of a network, found {key!r}")
+        return designs
+
+    @contextmanager
+    def _damage(self, design: EvaluatedDesign) -> Iterator[None]:
+        """What a design lacks that a search did not write becomes the user's error."""
+        try:
+            yield
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"{self.store.path}: design {design.number} is damaged, or is of another study: "
+                f"{error}"
+            ) from error
 
     def _repr_html_(self) -> str:
         """The study in a notebook. How it looks is the reports' business, above this part: it is
@@ -299,6 +336,18 @@ class Study:
         self.close()
 
 
+def _seconds(store: DesignStore) -> float:
+    """Of wall time, over all runs so far."""
+    kept = store.meta("seconds") or "0"
+    try:
+        seconds = float(kept)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise damaged(store.path, f"it took {kept!r} seconds")
+    return seconds
+
+
 def costs_of(design: EvaluatedDesign) -> Costs:
     """Of a design as it is kept."""
     return Costs(design.cycles, design.energy_pj, design.area_mm2)
@@ -319,9 +368,9 @@ def open_study(
     text = os.fspath(path)
     file = Path(designs) if designs is not None else designs_file(text)
     for known in (file, as_file(text)):
-        if known is not None and known.is_file():
+        if known is not None and os.path.isfile(known):
             expect_whole(known)
-    if file is None or not file.exists():
+    if file is None or not os.path.exists(file):
         raise InputError(
             f"{text}: expected a study, found no designs at {file}; name the database of the "
             "trials, which `chiploom search` wrote beside them"
@@ -360,13 +409,15 @@ def create_study(
     place = Path(designs) if designs is not None else designs_file(text)
     if place is None:
         raise InputError(f"{text}: expected --designs FILE beside a storage that is no file")
-    taken = [known for known in (place, as_file(text)) if known is not None and known.exists()]
+    taken = [
+        known for known in (place, as_file(text)) if known is not None and os.path.exists(known)
+    ]
     if taken:
         raise InputError(
             f"{taken[0]}: expected no file there, found one; --resume goes on with it, --db names "
             "another one"
         )
-    if not place.parent.is_dir():
+    if not os.path.isdir(place.parent):
         raise InputError(f"{place}: no directory {place.parent}; create it first")
     try:
         trials = _trials(text, file, new=True)
@@ -430,7 +481,7 @@ def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
                 study.set_metric_names(list(file.objectives))
             return study
         return optuna.load_study(storage=storage, study_name=name)
-    except (OptunaError, SQLAlchemyError, RuntimeError, KeyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, *_UNWRITTEN) as error:
         raise InputError(f"{path}: not usable as the storage of trials: {_cause(error)}") from error
 
 
@@ -472,7 +523,7 @@ def _read(path: str) -> Iterator[None]:
     try:
         with _reported(path):
             yield
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except _UNWRITTEN as error:
         raise damaged(path, error) from error
 
 

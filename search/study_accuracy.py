@@ -7,6 +7,7 @@ takes seconds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -100,7 +101,7 @@ class AccuracySource:
                 yield (("predictor", "table") if model.predictor else ("table",)), str(error)
         if model.train is not None and model.train.dataset not in _DATASETS:
             path = self.base / model.train.dataset
-            if not path.exists():
+            if not os.path.exists(path):
                 yield (
                     ("train", "dataset"),
                     f"expected {', '.join(_DATASETS)}, or an .npz file or folder of images, there "
@@ -115,7 +116,7 @@ class AccuracySource:
             where = ("published", key)
             if self.whole.name != space:
                 yield where, f"it is a table of the space {space}, found {self.whole.name}"
-            if not (self.base / name).is_file():
+            if not os.path.isfile(self.base / name):
                 yield where, f"expected the path of a file, there is no {self.base / name}"
 
     def build(self) -> Evaluator:
@@ -168,7 +169,7 @@ class AccuracySource:
     def _table_file(self, model: TableModel) -> Path:
         if model.file.endswith(_SUFFIXES):
             path = self.base / model.file
-            if not path.is_file():
+            if not os.path.isfile(path):
                 raise InputError(f"expected a table, there is no file {path}")
             return path
         known = shipped_tables()

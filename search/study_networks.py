@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -91,7 +92,7 @@ def _given(model: NetworkModel, base: Path, note: Note) -> Space | None:
     """The space of a given network: itself, or its variants."""
     assert model.model is not None
     file = base / model.model
-    if not file.is_file():
+    if not os.path.isfile(file):
         if model.model not in zoo.names():
             note(
                 ("model",),

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..dataflows.resources import LABELS
 from ..dataflows.versions import mismatch
 from ..frontend.errors import InputError
 from .result import SCHEMA, LayerResult, Result, ScheduleSummary
@@ -151,6 +152,12 @@ def _problems(result: Result) -> Iterator[str]:
                 yield f"spec.arrays: {array.name!r}: {memory.name!r}: expected sizes of at least 0"
     if any(not 0 <= area < math.inf for area in spec.area_by_component.values()):
         yield "area_by_component: expected numbers of at least 0"
+    if spec.device is not None:
+        counts = [spec.device.available, *spec.device.used.values()]
+        if set(LABELS) - set(spec.device.available):
+            yield f"resources.available: expected {', '.join(LABELS)}"
+        if any(not 0 <= count <= MOST for held in counts for count in held.values()):
+            yield "resources: expected counts of at least 0, below 2^63"
     for model in result.models:
         if not 0 <= model.coverage <= 1:
             yield f"models: {model.name!r}: expected a coverage from 0 to 1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -57,7 +58,7 @@ def report_command(
         output.check_file("--output", target)
         if target is None and png is None:
             raise InputError("report: expected --output PATH or --png DIR, found neither; add one")
-        if png is not None and png.exists() and not png.is_dir():
+        if png is not None and os.path.exists(png) and not os.path.isdir(png):
             raise InputError(f"--png {png}: expected a folder, found a file; name another one")
         from ..reports.build import SCHEDULES, document_of, names_of
         from ..reports.write import format_of, report_bytes

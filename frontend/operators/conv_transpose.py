@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
+from typing import Final
 
 from ..graph import ComputeLayer, FusedWork, Layer, MoveLayer
 from ..lowering import CannotLower, NodeView, lowers
@@ -21,6 +22,9 @@ from ..nest import LoopNest, OperandBits
 from .conv import FOLDED_DEPTH, added_bias
 from .parts import names_of
 from .window import spatial
+
+#: Phases times taps of one axis.
+_MOST_PAIRS: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Phases:
 
 def phases(outputs: int, kernel: int, stride: int, dilation: int, crop: int) -> list[Phases]:
     """The phases of one axis, grouped; `crop` positions are cut off at the start."""
+    if min(stride, outputs) * kernel > _MOST_PAIRS:
+        raise CannotLower(f"{stride} phases of {kernel} taps are too many to be told apart")
     common = gcd(stride, dilation)
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for first in range(min(stride, outputs)):  # outputs first, first + stride, …

@@ -8,6 +8,7 @@ from math import prod
 
 from ..graph import Layer
 from ..lowering import MICROSOFT, CannotLower, NodeView, lowers
+from ..nest import check_residues, positions_inside
 from .costs import QUANTIZE, Cost
 from .elementwise import power_cost
 from .parts import further_outputs, integers, vector_layer
@@ -53,10 +54,8 @@ def _touched(size: int, outputs: int, taps: int, stride: int, dilation: int, beg
     if dilation == 1 and stride <= taps:  # one contiguous run, the common case
         last = stride * (outputs - 1) + taps - 1 - begin
         return max(0, min(last, size - 1) - max(-begin, 0) + 1)
-    positions = {
-        stride * output + dilation * tap - begin for output in range(outputs) for tap in range(taps)
-    }
-    return sum(0 <= position < size for position in positions)
+    check_residues(stride, dilation, taps)
+    return positions_inside(stride, dilation, outputs, taps, begin, begin + size - 1)
 
 
 def _begins(

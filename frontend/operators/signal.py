@@ -94,8 +94,6 @@ def determinant(node: NodeView) -> Sequence[Layer]:
     """
     x = node.input(0)
     size = x.shape[-1]
-    simple = size - 1
-    for rest in range(1, size):
-        simple += rest + rest + 2 * rest * rest
+    simple = size - 1 + size * (size - 1) + size * (size - 1) * (2 * size - 1) // 3
     cost = Cost(simple, size - 1) * (x.elements // (size * size))
     return [vector_layer(node, cost)]

@@ -7,14 +7,19 @@ A symbolic dimension takes its size from the user, or else 1, which a note says.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from onnx import GraphProto, TensorShapeProto, TypeProto
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..program import TensorType
 from .convert import from_type_proto
+
+#: Names and whole numbers with + - * / and parentheses.
+_FORMULA: Final = re.compile(r"[\w +\-*/()]{1,200}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class Binding:
 
     def note(self) -> str:
         """What to tell the user of sizes that were assumed; empty where none was."""
-        names = ", ".join(f"{name} = {size}" for name, size in self.assumed.items())
+        names = listed([f"{name} = {size}" for name, size in self.assumed.items()])
         return f"symbolic dimensions bound to the default: {names}" if names else ""
 
 
@@ -67,9 +72,9 @@ def bind_inputs(
                     symbols[dim.dim_param or f"{value.name}.{axis}"] = None
     unknown = [name for name in given if name not in symbols]
     if unknown:
-        have = f"it has {', '.join(symbols)}" if symbols else "all its dimensions are fixed"
+        have = f"it has {listed(symbols)}" if symbols else "all its dimensions are fixed"
         raise InputError(
-            f"the network has no symbolic dimension {', '.join(map(repr, unknown))}; {have}"
+            f"the network has no symbolic dimension {listed([*map(repr, unknown)])}; {have}"
         )
     binding = _bind(symbols, given)
     types = {}
@@ -128,11 +133,11 @@ def _bind(symbols: Mapping[str, None], given: Mapping[str, int]) -> Binding:
 
 def _formula(name: str) -> ast.expr | None:
     """A name that is an expression of other names, as exporters write `past + sequence`."""
-    if len(name) > 200:
+    if not _FORMULA.fullmatch(name):
         return None
     try:
         parsed = ast.parse(name, mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return parsed if isinstance(parsed, ast.BinOp) else None
 

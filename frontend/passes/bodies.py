@@ -17,6 +17,8 @@ from .walk import Elaboration
 MOST_LOOP_NODES: Final = 10_000
 #: Nodes of functions that are written out, over the whole network.
 MOST_FUNCTION_NODES: Final = 200_000
+#: What an entry of a body costs that has a name outside it: as much as so many characters.
+_ENTRY: Final = 64
 #: Functions and bodies within one another.
 DEEPEST: Final = 60
 
@@ -28,21 +30,37 @@ def call(walk: Elaboration, function: FunctionProto, node: NodeProto, scope: Sco
             f"function {function.name!r}: calls are nested more than {DEEPEST} deep, or "
             "recursive; inline the functions when exporting"
         )
-    walk.function_nodes += len(function.node)
-    if walk.function_nodes > MOST_FUNCTION_NODES:
+    if walk.function_nodes + _expanded(walk, function, 0) > MOST_FUNCTION_NODES:
         raise InputError(
             f"functions expand to more than {MOST_FUNCTION_NODES} nodes; export without functions"
         )
+    walk.function_nodes += len(function.node)
     arguments = {attribute.name: attribute for attribute in function.attribute_proto}
     arguments.update((attribute.name, attribute) for attribute in node.attribute)
     opsets = {default_domain(entry.domain): entry.version for entry in function.opset_import}
     prefix = _prefix(walk, scope, node)
     inner = Scope({}, prefix, opsets or scope.opsets, arguments=arguments, depth=scope.depth + 1)
+    walk.spend(inner, _ENTRY * (len(function.input) + len(function.attribute_proto)))
     given = walk.inputs(node, scope)
     for position, name in enumerate(function.input):
         inner.names[name] = given[position] if position < len(given) else ""
     walk.walk(function.node, inner)
     _hand_out(walk, node, scope, [inner.resolve(name) or "" for name in function.output])
+
+
+def _expanded(walk: Elaboration, function: FunctionProto, depth: int) -> int:
+    """Nodes that a call is written out to, without those in bodies; so that what doubles with
+    every function is refused before it is written. Where calls are nested too deep, some of them.
+    """
+    name = default_domain(function.domain), function.name, getattr(function, "overload", "")
+    if depth > DEEPEST:
+        return 0
+    if name not in walk.expanded:
+        walk.expanded[name] = 0  # for one that calls itself, which is refused as such
+        called = (walk.function_of(node) for node in function.node)
+        inner = sum(_expanded(walk, one, depth + 1) for one in called if one is not None)
+        walk.expanded[name] = len(function.node) + inner
+    return walk.expanded[name]
 
 
 def branch(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
@@ -53,7 +71,7 @@ def branch(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
         return "the condition is only known when the network runs"
     taken = _body(node, "then_branch" if bool(np.all(condition)) else "else_branch")
     inner = _inner(walk, scope, node)
-    if (too_many := _spend(walk, taken)) or (too_many := _too_deep(inner)):
+    if (too_many := _spend(walk, inner, taken)) or (too_many := _too_deep(inner)):
         return too_many
     walk.graph(taken, inner)
     _hand_out(walk, node, scope, [inner.resolve(value.name) or "" for value in taken.output])
@@ -72,15 +90,17 @@ def loop(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
         return "the trip count is only known when the network runs"
     if start is None:
         return "whether the loop starts is only known when the network runs"
-    trips = int(np.ravel(limit)[0]) if limit is not None else MOST_LOOP_NODES + 1
+    _check(node, limit is None or _is_count(limit), "one whole number as its trip count")
+    trips = int(limit.item()) if limit is not None else MOST_LOOP_NODES + 1
+    base = walk.body_name(scope.prefix + _label(node))
     carried = list(given[2:])
     if trips * len(body.node) > MOST_LOOP_NODES and limit is not None and trips < 2**31 - 1:
         return f"the loop runs {trips} times over {len(body.node)} nodes, too long to write out"
     before, going, step = len(walk.nodes), bool(np.all(start)), 0
     collected: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
     while going and step < trips:
-        inner = _inner(walk, scope, node, f"{step}")
-        if (too_many := _spend(walk, body)) or (too_many := _too_deep(inner)):
+        inner = _step(scope, base, step)
+        if (too_many := _spend(walk, inner, body)) or (too_many := _too_deep(inner)):
             del walk.nodes[before:]
             return too_many
         _give_value(walk, inner, body.input[0].name, np.asarray(step, np.int64))
@@ -136,9 +156,10 @@ def scan(walk: Elaboration, node: NodeProto, scope: Scope) -> str:
     results = len(body.output) - len(carried)
     collected: list[list[str]] = [[] for _ in range(results)]
     before = len(walk.nodes)
+    base = walk.body_name(scope.prefix + _label(node))
     for step in range(length):
-        inner = _inner(walk, scope, node, f"{step}")
-        if (too_many := _spend(walk, body)) or (too_many := _too_deep(inner)):
+        inner = _step(scope, base, step)
+        if (too_many := _spend(walk, inner, body)) or (too_many := _too_deep(inner)):
             del walk.nodes[before:]
             return too_many
         for value, tensor in zip(body.input, carried, strict=False):
@@ -190,16 +211,30 @@ def _prefix(walk: Elaboration, scope: Scope, node: NodeProto) -> str:
     return walk.node_name(scope.prefix + (node.name or node.op_type)) + "/"
 
 
-def _inner(walk: Elaboration, scope: Scope, node: NodeProto, step: str = "") -> Scope:
-    prefix = _prefix(walk, scope, node) if not step else f"{scope.prefix}{_label(node)}/{step}/"
+def _inner(walk: Elaboration, scope: Scope, node: NodeProto) -> Scope:
+    return _within(scope, _prefix(walk, scope, node))
+
+
+def _step(scope: Scope, base: str, step: int) -> Scope:
+    """Of one iteration of a loop with this name."""
+    return _within(scope, f"{base}/{step}/")
+
+
+def _within(scope: Scope, prefix: str) -> Scope:
     return Scope({}, prefix, scope.opsets, scope, arguments=scope.arguments, depth=scope.depth + 1)
+
+
+def _is_count(value: Array) -> bool:
+    return value.size == 1 and np.issubdtype(value.dtype, np.integer)
 
 
 def _label(node: NodeProto) -> str:
     return node.name or next((name for name in node.output if name), node.op_type)
 
 
-def _spend(walk: Elaboration, body: GraphProto) -> str:
+def _spend(walk: Elaboration, scope: Scope, body: GraphProto) -> str:
+    entries = len(body.input) + len(body.output) + len(body.initializer) + len(body.value_info)
+    walk.spend(scope, _ENTRY * entries)
     walk.loop_nodes += max(1, len(body.node))
     if walk.loop_nodes > MOST_LOOP_NODES:
         return f"loops and branches write out to more than {MOST_LOOP_NODES} nodes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from onnx import NodeProto
@@ -15,6 +15,19 @@ from .convert import SMALL
 RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
     | {"Bernoulli", "Dropout"}
+)
+
+#: Folded, since shapes are computed with them, in time and memory linear in inputs and outputs.
+#: Any other operator is left as it is: an Einsum of a few small constants can run for years.
+_LINEAR: Final = frozenset(
+    {"Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "CastLike", "Ceil", "Clip", "Concat"}
+    | {"ConstantOfShape", "CumSum", "Div", "Equal", "Exp", "Expand", "EyeLike", "Flatten", "Floor"}
+    | {"Gather", "GatherND", "Greater", "GreaterOrEqual", "Identity", "IsInf"}
+    | {"IsNaN", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "NonZero"}
+    | {"Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin"}
+    | {"ReduceProd", "ReduceSum", "Reshape", "Round", "ScatterND", "Shape"}
+    | {"Sign", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "TopK"}
+    | {"Transpose", "Trilu", "Unique", "Unsqueeze", "Where", "Xor", "Compress"}
 )
 
 Inputs = Sequence[Array | None]
@@ -93,17 +106,20 @@ def fold(node: NodeProto, opset: int, values: Inputs, attributes: Attributes) ->
     Args:
         values: of the inputs; None where an optional one is absent.
     """
-    if node.domain not in ("", "ai.onnx") or node.op_type in RANDOM:
+    if node.domain not in ("", "ai.onnx") or node.op_type not in _LINEAR:
         return None
+    if any(value is not None and value.dtype.kind not in "biuf" for value in values):
+        return None  # text: it says nothing of a shape, and can double with every operator
     fast = _FAST.get(node.op_type)
-    # The legacy broadcasting of operator sets before 7 is left to the reference.
-    if fast is not None and (opset >= 7 or "axis" not in attributes or node.op_type == "Concat"):
-        try:
-            value = fast(values, attributes)
-        except (ValueError, IndexError, TypeError):  # numpy's: shapes that do not fit
-            return None
-        return None if value is None or value.size > SMALL else [value]
-    return _by_reference(node, opset, values)
+    with np.errstate(all="ignore"):
+        # The legacy broadcasting of operator sets before 7 is left to the reference.
+        if fast and (opset >= 7 or "axis" not in attributes or node.op_type == "Concat"):
+            try:
+                value = fast(values, attributes)
+            except (ValueError, IndexError, TypeError, OverflowError):  # numpy's: nothing fits
+                return None
+            return None if value is None or value.size > SMALL else [value]
+        return _by_reference(node, opset, values)
 
 
 def _by_reference(node: NodeProto, opset: int, values: Inputs) -> list[Array] | None:
@@ -117,8 +133,8 @@ def _by_reference(node: NodeProto, opset: int, values: Inputs) -> list[Array] | 
     try:
         evaluator = ReferenceEvaluator(node, opsets={"": opset})
         results = evaluator.run(None, feeds)
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError,
-            TypeError, ValueError):  # fmt: skip
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError,
+            RuntimeError, TypeError, ValueError):  # fmt: skip
         return None  # the reference does not cover it: the values stay unknown
     arrays = [np.asarray(result) for result in results]
     return None if any(array.size > SMALL for array in arrays) else arrays

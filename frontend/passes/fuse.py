@@ -65,6 +65,7 @@ class _Fusion:
             for tensor in layer.inputs:
                 self.readers.setdefault(tensor, []).append(index)
             self.writers.setdefault(layer.output, []).append(index)
+        self.latest: dict[int, list[tuple[int, str]]] = {}
         self.gone: set[int] = set()
         self.result: dict[int, Layer] = {}
 
@@ -136,13 +137,24 @@ class _Fusion:
         size = self.tensors[next(iter(made))].elements
         if self.tensors[layer.output].elements != size:
             return False
-        for tensor in layer.inputs:
+        for written, tensor in self.latest_inputs(index):
+            if written < first:
+                break  # it and all that follow are there by then
             if tensor in made:
                 if self.tensors[tensor].elements != size:
                     return False
-            elif max(self.writers.get(tensor, (-1,))) >= first:
+            elif max(self.writers[tensor]) >= first:
                 return False  # made only later
         return True
+
+    def latest_inputs(self, index: int) -> list[tuple[int, str]]:
+        """A layer's inputs with who writes them, the last ones first; fusing only moves writers
+        to the front."""
+        if index not in self.latest:
+            inputs = self.layers[index].inputs
+            found = [(max(self.writers.get(tensor, (-1,))), tensor) for tensor in inputs]
+            self.latest[index] = sorted(found, reverse=True)
+        return self.latest[index]
 
     def attach(self, writers: Sequence[int], region: _Region) -> None:
         """Give the region's work to the layers that write its first tensor."""

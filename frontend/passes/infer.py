@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from onnx import NodeProto, OperatorSetIdProto, checker, defs, numpy_helper, shape_inference
 from onnx.defs import OpSchema
 
 from ..errors import InputError
 from ..program import Array, TensorType
-from ..shape_rules import CannotInfer, ShapeView, shape_rule_for
+from ..shape_rules import MALFORMED, CannotInfer, ShapeView, shape_rule_for
 from .convert import from_type_proto, to_type_proto
 from .fit import contradiction
+from .guard import crash
 
 #: Elements of the largest constant that can say something about a shape.
 _SHAPE_VALUES = 1024
+
+
+#: Of the sizes of a tensor: the format has no larger number.
+MOST: Final = 2**63 - 1
+
+
+#: Of an operator set: what ONNX keeps it in.
+_VERSIONS: Final = 2**31
 
 
 @lru_cache(maxsize=1024)
@@ -45,8 +54,13 @@ def infer_outputs(
     """Types of the outputs, and why they are not known ("" where they are).
 
     Raises:
-        InputError: the inputs' shapes do not fit the operator.
+        InputError: the inputs' shapes do not fit the operator, or there is no such version of it.
     """
+    if not 0 <= opset < _VERSIONS:
+        raise InputError(
+            f"node {_label(node)} ({node.op_type}): expected an operator set of at least 0, found "
+            f"{opset}; the file is damaged, export it again"
+        )
     rule = shape_rule_for(node.op_type, node.domain)
     unknown = [TensorType.of(None, 0)] * len(node.output)
     if rule is not None:
@@ -57,10 +71,15 @@ def infer_outputs(
             made = list(rule(view))[: len(node.output)]
         except CannotInfer as error:
             return unknown, str(error)
+        except MALFORMED as error:
+            reason = f"its rule takes other ranks or attributes ({type(error).__name__}: {error})"
+            raise InputError(_misfit(node, inputs, reason)) from error
         return _fitting(node, inputs, attributes, made + unknown[len(made) :]), ""
     schema = schema_for(node.op_type, node.domain, opset)
     if schema is None:
         return unknown, "the operator is not known"
+    if reason := crash(node, attributes, inputs):
+        raise InputError(_misfit(node, inputs, reason))
     return _fitting(node, inputs, attributes, _by_onnx(schema, node, opset, inputs, constants)), ""
 
 
@@ -71,6 +90,10 @@ def _fitting(
     outputs: list[TensorType],
 ) -> list[TensorType]:
     """The types of the outputs, where nothing contradicts them."""
+    for type_ in outputs:
+        if any(size is not None and not 0 <= size <= MOST for size in type_.shape or ()):
+            reason = f"an output would have shape {_shown(type_)}"
+            raise InputError(_misfit(node, inputs, reason))
     if reason := contradiction(node.op_type, attributes, inputs, outputs):
         raise InputError(_misfit(node, inputs, reason))
     return outputs
@@ -102,7 +125,7 @@ def _by_onnx(
         )
     except shape_inference.InferenceError as error:
         raise InputError(_misfit(node, inputs, _reason(error))) from error
-    except (checker.ValidationError, ValueError) as error:
+    except (checker.ValidationError, ValueError, RuntimeError) as error:
         reason = next(iter(str(error).strip().splitlines()), "malformed")
         raise InputError(
             f"node {_label(node)} ({node.op_type}) does not follow the operator's definition in "

@@ -8,12 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..graph import ComputeLayer, FusedWork, Layer, MoveLayer, NotModelled, Tensor, VectorWork
+from ..graph import (
+    ComputeLayer,
+    FusedWork,
+    Layer,
+    MoveLayer,
+    NotModelled,
+    Tensor,
+    VectorLayer,
+    VectorWork,
+)
 from ..lowering import CannotLower, NodeView, rule_for
-from ..nest import NestError, OperandBits
+from ..nest import MOST_MACS, NestError, OperandBits
 from ..operators import load_rules
 from ..operators.uncovered import why_uncovered
 from ..program import Node, PassOrderError, Program
+from ..shape_rules import MALFORMED
 from .concat import COPIED
 from .quantization import DEQUANTIZE
 from .views import underlying
@@ -88,9 +98,26 @@ def _layers(program: Program, node: Node, view: NodeView) -> Sequence[Layer]:
     if all(tensor is None or not tensor.elements for tensor in view.outputs):
         return []  # its results are empty: there is nothing to do
     try:
-        return _with_scaling(rule(view), node)
+        return [_countable(layer) for layer in _with_scaling(rule(view), node)]
     except NestError as error:
         raise CannotLower(f"its sizes make no loop nest: {error}") from error
+    except MALFORMED as error:
+        raise CannotLower(
+            f"it is malformed: its rule takes other ranks or attributes "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+def _countable(layer: Layer) -> Layer:
+    """The layer, if its work and traffic can be added up exactly."""
+    most = 0
+    if not isinstance(layer, ComputeLayer):
+        most = max(layer.read_bits, layer.write_bits)
+    if isinstance(layer, VectorLayer):
+        most = max(most, layer.work.simple_ops, layer.work.special_ops)
+    if most > MOST_MACS:
+        raise CannotLower(f"expected at most 2^53 operations and bits, got {most}")
+    return layer
 
 
 def _view(program: Program, node: Node, read: set[str]) -> NodeView:

@@ -33,9 +33,9 @@ _OTHER_FORMATS = {
 def locate(path: str | os.PathLike[str]) -> Path:
     """The file that a path or a zoo name stands for. A file that exists wins."""
     file = Path(path)
-    if file.is_dir():
+    if os.path.isdir(file):
         raise InputError("expected an ONNX file, found a directory; name the file in it")
-    if file.exists():
+    if os.path.exists(file):
         return file
     from .. import zoo
 

@@ -31,12 +31,13 @@ def read_transposes_in_place(
         tensors: every tensor that a layer reads or writes.
         outputs: tensors that leave the network.
     """
+    leaving = set(outputs)
     readers: dict[str, list[str]] = {}
     anyhow: set[str] = set()  # names of layers that read in any order
     sources: dict[str, tuple[str, ...]] = {}  # of what a transpose without effect writes
     for layer in reversed(layers):  # a reader's own readers come first
         behind = readers.get(layer.output, ())
-        is_free = layer.output not in outputs and bool(behind) and anyhow.issuperset(behind)
+        is_free = layer.output not in leaving and bool(behind) and anyhow.issuperset(behind)
         if isinstance(layer, MoveLayer):
             if is_free and layer.op in _TRANSPOSES:
                 sources[layer.output] = layer.inputs

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from onnx import (
@@ -20,14 +20,13 @@ from onnx import (
     ModelProto,
     NodeProto,
     helper,
-    numpy_helper,
 )
 
 from ..errors import InputError
 from ..program import Array, Node, TensorType
 from .convert import SMALL, attributes_of, from_type_proto, tensor_type, tensor_value
 from .fold import RANDOM, fold
-from .infer import infer_outputs
+from .infer import MOST, infer_outputs
 from .order import free_names, in_order
 from .scope import Scope, check_text, default_domain
 
@@ -36,6 +35,19 @@ if TYPE_CHECKING:
 
 #: Their results are as small as their inputs, although the exact size depends on values.
 _SHRINKING = frozenset({"NonZero", "Unique", "Compress"})
+
+#: Attributes of a Constant that are no tensor, with the types of what they make.
+_CONSTANTS: Final[dict[str, tuple[Any, int]]] = {
+    "value_int": (np.int64, 7),
+    "value_ints": (np.int64, 7),
+    "value_float": (np.float32, 1),
+    "value_floats": (np.float32, 1),
+    "value_string": (object, 8),
+    "value_strings": (object, 8),
+}
+
+#: Characters of all the names that bodies are written out to.
+MOST_CHARACTERS: Final = 1 << 27
 
 #: Quantized weights keep their stored type, so these stay visible even on constants.
 _QUANTIZATION = frozenset({"QuantizeLinear", "DequantizeLinear"})
@@ -48,6 +60,7 @@ class Elaboration:
         nodes, types, constants, static, notes: as of `Program`.
         loop_nodes, function_nodes: nodes of bodies written out so far.
         functions: the model's own, by domain, name and overload.
+        expanded: of each of them that was called, the nodes that a call is written out to.
         control_flow: by operator, what writes its bodies out; it returns why not, "" when done.
         call: writes the nodes of a model-local function in the place of a call.
     """
@@ -74,15 +87,19 @@ class Elaboration:
             ): function
             for function in model.functions
         }
+        self.expanded: dict[tuple[str, str, str], int] = {}
         self.control_flow = control_flow
         self.call = call
         self._binding = binding
         self._node_names: dict[str, int] = {}
+        self._body_names: dict[str, int] = {}
+        self._characters = 0
 
     def define(self, scope: Scope, name: str) -> str:
         """A name in the program, unique, for a tensor of a scope."""
         check_text(name)
         unique = scope.prefix + name
+        self.spend(scope, len(unique))
         while unique in self.types:
             unique += "'"
         scope.names[name] = unique
@@ -125,7 +142,7 @@ class Elaboration:
             proto = _with_arguments(proto, scope.arguments)
         check_text(proto.name, proto.op_type, proto.domain)
         domain = default_domain(proto.domain)
-        function = self.functions.get(_key(domain, proto.op_type, proto))
+        function = self.function_of(proto)
         if function is not None:
             self.call(self, function, proto, scope)
         elif not domain and proto.op_type == "Constant":
@@ -137,22 +154,38 @@ class Elaboration:
         else:
             self.operator(proto, scope)
 
+    def function_of(self, proto: NodeProto) -> FunctionProto | None:
+        """The model's own function that a node calls; None where it calls none."""
+        return self.functions.get(_key(proto.domain, proto.op_type, proto))
+
     def constant(self, proto: NodeProto, scope: Scope) -> None:
         """Define what a Constant node gives, of whichever attribute holds it."""
         attribute = proto.attribute[0] if proto.attribute else None
-        if attribute is None:
-            raise InputError(f"node {proto.name!r} (Constant) has no value; export the model again")
+        if attribute is None or not proto.output:
+            missing = "value" if proto.output else "output"
+            raise InputError(
+                f"node {proto.name!r} (Constant) has no {missing}; export the model again"
+            )
         if attribute.HasField("t"):
             type_, value = tensor_type(attribute.t), tensor_value(attribute.t)
         elif attribute.HasField("sparse_tensor"):
             sparse = attribute.sparse_tensor
             type_, value = TensorType.of(tuple(sparse.dims), sparse.values.data_type), None
         else:
-            dtypes = {"value_int": np.int64, "value_ints": np.int64}
             plain = attributes_of(proto).get(attribute.name)
-            dtype = dtypes.get(attribute.name, np.float32)
-            value = np.asarray(plain, dtype=object if "string" in attribute.name else dtype)
-            element = numpy_helper.from_array(value).data_type
+            if attribute.name not in _CONSTANTS or plain is None:
+                raise InputError(
+                    f"node {proto.name!r} (Constant): expected one of value, sparse_value, "
+                    f"{', '.join(_CONSTANTS)}, found {attribute.name!r}; export the model again"
+                )
+            dtype, element = _CONSTANTS[attribute.name]
+            try:
+                value = np.asarray(plain, dtype=dtype)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise InputError(
+                    f"node {proto.name!r} (Constant): its {attribute.name} is of another type; "
+                    "export the model again"
+                ) from error
             type_ = TensorType.of(value.shape, element)
             value = value if value.size <= SMALL else None
         self.initializer(scope, proto.output[0], type_, value)
@@ -211,7 +244,9 @@ class Elaboration:
     ) -> None:
         """Append a node under a name of its own; `refused` says why it cannot be costed."""
         domain = default_domain(proto.domain)
-        name = self.node_name(scope.prefix + (proto.name or proto.op_type))
+        wanted = scope.prefix + (proto.name or proto.op_type)
+        self.spend(scope, len(wanted))
+        name = self.node_name(wanted)
         self.nodes.append(
             Node(
                 name,
@@ -228,9 +263,32 @@ class Elaboration:
 
     def node_name(self, wanted: str) -> str:
         """A name that no other node has."""
-        count = self._node_names.get(wanted, 0)
-        self._node_names[wanted] = count + 1
-        return wanted if count == 0 else self.node_name(f"{wanted}_{count}")
+        while True:
+            count = self._node_names.get(wanted, 0)
+            self._node_names[wanted] = count + 1
+            if not count:
+                return wanted
+            wanted = f"{wanted}_{count}"
+
+    def body_name(self, wanted: str) -> str:
+        """A name that no other loop has, for what its iterations make."""
+        count = self._body_names.get(wanted, 0)
+        self._body_names[wanted] = count + 1
+        return f"{wanted}#{count}" if count else wanted
+
+    def spend(self, scope: Scope, characters: int) -> None:
+        """Account for names that are written out, which a short file can make very many and long.
+
+        Raises:
+            InputError: there are too many.
+        """
+        if scope.prefix:
+            self._characters += characters
+        if self._characters > MOST_CHARACTERS:
+            raise InputError(
+                f"its functions, loops and branches write out to more than {MOST_CHARACTERS} "
+                "characters of names; export without functions, or with shorter names"
+            )
 
     def refuse(self, proto: NodeProto, scope: Scope, reason: str) -> None:
         """Keep a node that cannot be costed, so that it is reported."""
@@ -288,7 +346,13 @@ class Elaboration:
         if proto.op_type == "Shape":
             value = np.asarray(sizes[attributes.get("start", 0) : attributes.get("end")], np.int64)
         else:
-            value = np.asarray(math.prod(sizes), np.int64)
+            count = math.prod(sizes)
+            if count > MOST:
+                raise InputError(
+                    f"node {proto.name!r} (Size): {proto.input[0]!r} has {count} elements, "
+                    "more than a number of the format can say; check its shape"
+                )
+            value = np.asarray(count, np.int64)
         self._set(outputs[0], value)
         return True
 

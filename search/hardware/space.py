@@ -89,7 +89,8 @@ class Alternative:
         count, shape = data.pop(_PES, None), data.pop(_SHAPE, None)
         if self.pes and shape:
             parameters = data.setdefault("parameters", {})
-            parameters.update(zip(self.pes, squarest(count), strict=True))
+            if isinstance(parameters, dict):  # else the spec's own error
+                parameters.update(zip(self.pes, squarest(count), strict=True))
         return data
 
 

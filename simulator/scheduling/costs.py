@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import numpy as np
 
 from ...dataflows.accelerator import Accelerator
+from ...frontend.errors import InputError
 from ...frontend.graph import ComputeLayer, Layer, LayerGraph
 from ...frontend.nest import LoopNest, OperandBits
 from ..cache import MappingCache
@@ -27,6 +29,9 @@ from ..result import Fidelity, Objective
 from ..streamed import streamed_cost
 from ..threads import completed
 from .instance import WHOLE, Instance
+
+#: Cycles of one layer: at 1 GHz 13 days. A thousand of them still are a 64-bit number.
+_LONGEST: Final = 2**50
 
 #: done, total, name of the layer just finished
 Progress = Callable[[int, int, str], None]
@@ -220,6 +225,12 @@ def layer_costs(
         found.append(best)
     if all(cost is None for cost in found):
         raise NoMappingError(f"{graph.name}: layer {layer.name}: {failures[0]}")
+    longest = max(cost.cycles for cost in found if cost is not None)
+    if longest > _LONGEST:
+        raise InputError(
+            f"{graph.name}: layer {layer.name}: expected at most 2^50 cycles, found {longest}; "
+            "check the sizes of the network, and the bandwidths and clock of the accelerator"
+        )
     return tuple(found)
 
 
@@ -266,6 +277,9 @@ def _system(
                 stay[0][n, m], stay[1][n, m], stay[2][n, m] = _staying(cost.resident, source, bits)
             else:
                 fits[n, m] = False
+    total = sum(float(cycles) for cycles in stay[0].max(axis=1))
+    if total > _LONGEST * 1000:
+        raise InputError(f"expected at most 2^60 cycles of all layers together, found {total:g}")
     edges = [
         (number[w, frame, a], number[w, frame, b])
         for w, work in enumerate(works)

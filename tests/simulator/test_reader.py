@@ -114,3 +114,20 @@ def test_loops_say_what_the_mapping_says(result: Result) -> None:
             assert held
             if size is not None:
                 assert sum(tile.bits * (1 + tile.doubled) for tile in held) <= size
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda held: held.pop("ffs"), "expected dsps, .*ffs"),
+        (lambda held: held.update(dsps=-1.0), "counts of at least 0"),
+        (lambda held: held.update(dsps=1e300), "counts of at least 0"),
+    ],
+)
+def test_resources_of_a_device_that_are_none(change: Change, said: str) -> None:
+    graph = chiploom.load_onnx("lstm", bits=8)
+    found = chiploom.simulate(graph, chiploom.load_spec("fpga-mobile"), effort="fast")
+    document = json.loads(found.json_text())
+    change(document["resources"]["available"])
+    with pytest.raises(InputError, match=said):
+        result_from_json(document)
