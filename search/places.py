@@ -10,11 +10,6 @@ from typing import Final
 from ..frontend.errors import InputError
 from ..simulator.databases import FAULTS
 
-#: What a database runs by itself: a table only holds data.
-_ACTIVE: Final = """
-    SELECT type, name FROM sqlite_master
-    WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'
-"""
 #: Ending of the file of designs, beside that of the trials.
 DESIGNS: Final = ".designs.db"
 
@@ -56,19 +51,13 @@ def expect_whole(place: Path) -> None:
         )
     try:
         with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=rw", uri=True)) as opened:
-            active = opened.execute(_ACTIVE).fetchone()
             wrong = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError:  # no permission, or in use: whoever opens it says so
         return
     except FAULTS as error:
-        active, wrong = None, str(error)
+        wrong = str(error)
     if wrong != "ok":
         raise damaged(place, wrong)
-    if active is not None:
-        raise InputError(
-            f"{place}: expected the tables of a study, found the {active[0]} {active[1]!r}, which "
-            "runs when it is read; it was not written by `chiploom search`"
-        )
 
 
 def damaged(place: str | Path, how: object) -> InputError:

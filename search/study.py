@@ -40,6 +40,11 @@ from .places import as_file, damaged, designs_file, expect_whole
 from .spaces.space import Choice, Value
 from .study_file import NetworkStudy, StudyFile, parse_study
 
+#: What a database runs by itself; Optuna's tables only hold data.
+_ACTIVE: Final = """
+    SELECT type, name FROM sqlite_master
+    WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'
+"""
 #: What Optuna raises, beside errors of the database, on what nobody has written.
 _UNWRITTEN: Final = (
     OptunaError, ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError,
@@ -493,6 +498,12 @@ def _expect_trials(place: Path) -> None:
             "copy there, or begin anew with another --db"
         )
     with _reported(str(place)), closing(sqlite3.connect(place)) as opened:
+        active = opened.execute(_ACTIVE).fetchone()
+        if active is not None:
+            raise InputError(
+                f"{place}: expected the tables of a study, found the {active[0]} {active[1]!r}, "
+                "which runs when it is read; it was not written by `chiploom search`"
+            )
         tables = "SELECT count(*) FROM sqlite_master WHERE name = 'trials'"
         if not opened.execute(tables).fetchone()[0]:
             raise InputError(

@@ -17,6 +17,7 @@ from ..search import tiny_study as tiny
 from ..search.test_study_runs import told
 from . import commands
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -59,6 +60,7 @@ def test_a_task_that_kills_every_worker_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chiploom.search.workers.LOSSES", 1)
+    monkeypatch.syspath_prepend(REPOSITORY)  # where a new process finds `die`
     found = []
     with Workers(load_study(tiny.write(tmp_path)), None, 1) as workers:
         with pytest.raises(InputError, match=r"killed 1 times in a row; .*fewer --workers"):
@@ -67,8 +69,11 @@ def test_a_task_that_kills_every_worker_is_one_message(
         assert workers.notes == ("a worker process was killed, 2 times; its work was done again",)
 
 
-def test_a_study_that_a_worker_cannot_read_is_its_answer(tmp_path: Path) -> None:
+def test_a_study_that_a_worker_cannot_read_is_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And not a killed worker: it is not asked again."""
+    monkeypatch.syspath_prepend(REPOSITORY)
     file = load_study(tiny.write(tmp_path))
     (tmp_path / "classify.csv").write_text("not,a table\n")
     with Workers(file, None, 1) as workers:

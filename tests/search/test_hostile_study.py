@@ -61,12 +61,12 @@ def test_what_a_database_would_run_is_refused(
 @pytest.mark.parametrize(
     ("file", "statement", "said"),
     [
-        ("s.designs.db", "UPDATE texts SET text = '7' WHERE text LIKE '{%'", "JSON object"),
+        ("s.designs.db", "UPDATE texts SET text = '7' WHERE text LIKE '{%'", "checksum"),
         ("s.designs.db", "UPDATE texts SET text = '{' WHERE text LIKE '{%'", "damaged"),
         ("s.designs.db", "UPDATE designs SET number = number + 1000", "expected design 1"),
         ("s.designs.db", "UPDATE designs SET cycles = 'many'", "damaged"),
         ("s.designs.db", "UPDATE meta SET value = 'x' WHERE key = 'seconds'", "seconds"),
-        ("s.db", "UPDATE trial_values SET value_type = 'x'", "storage of trials"),
+        ("s.db", "UPDATE trial_values SET value_type = 'x'", "damaged"),
         ("s.db", "UPDATE alembic_version SET version_num = 'x'", "storage of trials"),
         ("s.db", "DELETE FROM studies", "storage of trials"),
     ],
