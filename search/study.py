@@ -10,22 +10,16 @@ from __future__ import annotations
 import json
 import math
 import os
-import sqlite3
 import time
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
-from optuna.exceptions import OptunaError
-from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..dataflows.accelerator import Accelerator
 from ..dataflows.versions import SEARCH, mismatch
@@ -37,19 +31,10 @@ from .designs import DesignStore, EvaluatedDesign, canonical_json
 from .goals import Costs, Metric
 from .hardware.space import Design
 from .places import as_file, damaged, designs_file, expect_whole
-from .spaces.space import Choice, Value
-from .study_file import NetworkStudy, StudyFile, parse_study
+from .spaces.space import Choice
+from .study_file import StudyFile, parse_study
+from .trials import open_trials, reading, reported, suggested
 
-#: What a database runs by itself; Optuna's tables only hold data.
-_ACTIVE: Final = """
-    SELECT type, name FROM sqlite_master
-    WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'
-"""
-#: What Optuna raises, beside errors of the database, on what nobody has written.
-_UNWRITTEN: Final = (
-    OptunaError, ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError,
-    TypeError, ValueError,
-)  # fmt: skip
 #: Attribute of a trial that holds what is known of it, as one JSON text: each costs a transaction.
 NOTES: Final = "chiploom"
 
@@ -113,18 +98,18 @@ class Study:
     # -- trials ------------------------------------------------------------------------------
     def told(self) -> list[FrozenTrial]:
         """Trials whose outcomes are known, in their order."""
-        with _read(self.path):
+        with reading(self.path):
             return self.trials.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     def notes(self, trial: FrozenTrial) -> dict[str, Any]:
         """What is known of a trial, as `tell` kept it."""
-        with _read(self.path):
+        with reading(self.path):
             found: dict[str, Any] = json.loads(trial.user_attrs[NOTES])
         return found
 
     def drop_unfinished(self) -> int:
         """Give up trials that an earlier run began and did not tell; how many there were."""
-        with _reported(self.path):
+        with reported(self.path):
             unfinished = self.trials.get_trials(deepcopy=False, states=_OPEN)
             for trial in unfinished:
                 self.trials.tell(trial.number, state=TrialState.FAIL)
@@ -135,9 +120,9 @@ class Study:
 
         Every parameter is suggested, also where it is not active: then a sampler sees one space.
         """
-        with _reported(self.path):
+        with reported(self.path):
             trial = self.trials.ask()
-            return trial, [_suggested(trial, network) for network in self.file.networks]
+            return trial, [suggested(trial, network) for network in self.file.networks]
 
     def tell(self, trial: Trial, outcome: Outcome, notes: dict[str, Any]) -> int:
         """Keep an outcome: its designs, then the trial. The number of its design, 0 where none."""
@@ -157,7 +142,7 @@ class Study:
             "strategy": notes,
         }
         missed = 1e9 if costs is None else self.file.goals.penalty(costs)
-        with _reported(self.path):
+        with reported(self.path):
             trial.set_user_attr(NOTES, json.dumps(known))
             trial.set_constraint("specs", 0.0 if outcome.task.hardware == "none" else missed)
             self.trials.tell(trial, [self._value(name, outcome) for name in self.file.objectives])
@@ -394,7 +379,7 @@ def open_study(
             raise InputError(f"{file}: the study in it: {problem}")
         base = Path(store.meta("base") or ".")
         study = parse_study(stored, store.meta("file") or "study.yaml", base)
-        return Study(study, text, store, _trials(text, study, new=False))
+        return Study(study, text, store, open_trials(text, study, new=False))
     except BaseException:
         store.close()
         raise
@@ -425,7 +410,7 @@ def create_study(
     if not os.path.isdir(place.parent):
         raise InputError(f"{place}: no directory {place.parent}; create it first")
     try:
-        trials = _trials(text, file, new=True)
+        trials = open_trials(text, file, new=True)
         store = DesignStore(place)
         try:
             store.put_meta(
@@ -451,95 +436,3 @@ def _remove(*files: Path | None) -> None:
         for ending in ("", "-wal", "-shm", "-journal"):
             if file is not None:
                 file.with_name(file.name + ending).unlink(missing_ok=True)
-
-
-def _suggested(trial: Trial, network: NetworkStudy) -> Choice:
-    """What Optuna's sampler chooses for one network."""
-    values: dict[str, Value] = {}
-    for parameter in network.space.parameters:
-        name = f"{network.name}.{parameter.name}"
-        if parameter.kind == "ordered":
-            place = trial.suggest_int(name, 0, len(parameter.values) - 1)
-        else:
-            place = trial.suggest_categorical(name, range(len(parameter.values)))
-        values[parameter.name] = parameter.values[place]
-    return network.space.settled(values)
-
-
-def _trials(path: str, file: StudyFile, *, new: bool) -> optuna.Study:
-    """The trials in their storage."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    place = as_file(path)
-    if place is not None and not new:
-        _expect_trials(place)
-    directions = [
-        StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
-        for name in file.objectives
-    ]
-    try:
-        storage = RDBStorage(path if place is None else f"sqlite:///{place}")
-        name = file.path.stem
-        if new:
-            study = optuna.create_study(storage=storage, study_name=name, directions=directions)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.set_metric_names(list(file.objectives))
-            return study
-        return optuna.load_study(storage=storage, study_name=name)
-    except (SQLAlchemyError, ImportError, *_UNWRITTEN) as error:
-        raise InputError(f"{path}: not usable as the storage of trials: {_cause(error)}") from error
-
-
-def _expect_trials(place: Path) -> None:
-    """Refuse a database without trials, to which Optuna would add its tables."""
-    if not place.exists():
-        raise InputError(
-            f"{place}: expected the trials of a study beside its designs, found no file; put a "
-            "copy there, or begin anew with another --db"
-        )
-    with _reported(str(place)), closing(sqlite3.connect(place)) as opened:
-        active = opened.execute(_ACTIVE).fetchone()
-        if active is not None:
-            raise InputError(
-                f"{place}: expected the tables of a study, found the {active[0]} {active[1]!r}, "
-                "which runs when it is read; it was not written by `chiploom search`"
-            )
-        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'trials'"
-        if not opened.execute(tables).fetchone()[0]:
-            raise InputError(
-                f"{place}: expected the trials of a study, found a database without any; name "
-                "another file"
-            )
-
-
-@contextmanager
-def _reported(path: str) -> Iterator[None]:
-    """What Optuna and SQLite say of the trials' storage becomes the user's error.
-
-    Raises:
-        InputError: the disk is full, the storage cannot be written, or it is damaged.
-    """
-    try:
-        yield
-    except (OptunaError, SQLAlchemyError, sqlite3.DatabaseError) as error:
-        raise InputError(
-            f"{path}: the trials cannot be read and written: {_cause(error)}; see to its folder, "
-            "permissions and free space. What was told is kept, and --resume goes on with it"
-        ) from error
-
-
-@contextmanager
-def _read(path: str) -> Iterator[None]:
-    """The same of what is only read, where Optuna also fails on what nobody has written."""
-    try:
-        with _reported(path):
-            yield
-    except _UNWRITTEN as error:
-        raise damaged(path, error) from error
-
-
-def _cause(error: BaseException) -> str:
-    """What the database itself says: libraries wrap it in advice that does not help here."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(getattr(error, "orig", None) or error)
