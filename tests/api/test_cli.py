@@ -359,7 +359,7 @@ def test_a_cache_changes_no_answer(
     monkeypatch.setenv("CHIPLOOM_CACHE", str(folder))
     assert cli.main([*RUN, "--json", str(tmp_path / "noted.json")]) == 0
     assert (tmp_path / "noted.json").read_bytes() == plain.read_bytes()
-    assert capsys.readouterr().err.startswith(f"chiploom: note: cache {folder}: not used: ")
+    assert capsys.readouterr().err.startswith(f"chiploom: note: cache {folder}: damaged ")
     assert cli.main([*RUN, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
 

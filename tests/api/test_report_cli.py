@@ -152,7 +152,7 @@ def test_what_is_no_study_is_one_message(saved: Path, study: Path, capsys: Captu
     capsys.readouterr()
     for arguments, words in (
         (["other.db"], "expected a study, found no designs"),
-        (["cut.db"], "cut.designs.db: expected a design store"),
+        (["cut.db"], "cut.designs.db: the study is damaged"),
         (["study.designs.db"], "expected a study"),
         (["study.yaml"], "expected a result in JSON"),
         (["study.db", str(saved)], "expected results or studies, found 1 and 1"),

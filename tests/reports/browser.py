@@ -81,6 +81,7 @@ class Page:
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 url = message["params"]["request"]["url"]
-                if not url.startswith(("file:", "data:", "blob:")):
+                # `chrome:` is the browser's own first tab, which a page cannot ask for.
+                if not url.startswith(("file:", "data:", "blob:", "chrome:")):
                     found.append(url)
         return found
