@@ -77,6 +77,8 @@ def fuzz(kind: str, found: Found, arguments: argparse.Namespace, scratch: Path) 
         where = next((line for line in ours if "/fuzz/" not in line), "")
         found.add(kind, last, f"{what} {where}", trace)
         _keep(scratch / kind, found, kind, last)
+        if clock.is_up():
+            return count
         case = last + 1
 
 
