@@ -105,7 +105,7 @@ def page(
     ]
     for row in rows:
         name, cpu, other, memory, goal, _, _, missed = row.cells()
-        kept.append(f"| {row.group}: {name} | {cpu} | {other} | {memory} | {goal} | {missed} |")
+        kept.append(f"| {name} | {cpu} | {other} | {memory} | {goal} | {missed} |")
     kept += ["", "![CPU seconds for one unit of work, with the goals](benchmarks.svg)"]
     plot(rows, path.with_suffix(".svg"))
     if peers:
