@@ -114,10 +114,11 @@ def main() -> int:
     for path in (options.json, RECORD if options.record else None):
         if path is not None:
             suite.dump(str(path), replace=True)
-    peers = zigzag.compare() if zigzag.installed() and not (options.quick or options.only) else None
-    if peers is None:
+    peers = None
+    if not zigzag.installed():
         print("no peer measured; `python benchmarks/peers/zigzag_dse.py --install` installs ZigZag")
-    else:
+    elif not (options.quick or options.only):
+        peers = zigzag.compare()
         zigzag.show(peers)
     if options.page:
         page(PAGE, suite, shown, peers)
